@@ -1,0 +1,1 @@
+//! The configuration file: model, JSON schema, diagnostics, secrets and reload.

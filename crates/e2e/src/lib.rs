@@ -1,0 +1,1 @@
+//! End-to-end tests against a real engine and a real identity provider.

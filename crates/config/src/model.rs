@@ -1,0 +1,592 @@
+//! The configuration as the user writes it.
+//!
+//! Every struct here is both the parser's target and, through `schemars`, the published JSON schema: the doc
+//! comments are what an editor shows beside a key. Unknown keys are refused everywhere.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use url::Url;
+
+use crate::value::{ByteSize, Duration, Secret};
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: Listen,
+    /// The URL under which clients know this proxy; it is the `resource` of RFC 9728 and must be https
+    /// unless its host is loopback.
+    pub public_url: Url,
+    /// Metrics, liveness and readiness, on a listener of their own.
+    #[serde(default)]
+    pub admin: Admin,
+    /// The OpenID Connect providers whose tokens are accepted.
+    pub providers: Vec<Provider>,
+    /// The OpenSearch clusters behind this proxy.
+    pub clusters: Vec<Cluster>,
+    /// What scopes, groups and claims of the providers mean here. Without a mapping, a token's own scopes of the
+    /// form `action:resource` count as they are; everything else is refused.
+    #[serde(default)]
+    pub mappings: Vec<Mapping>,
+    /// The audit trail.
+    pub audit: Audit,
+    /// Limits on what clients may send and how long they may take.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The verified-token cache.
+    #[serde(default)]
+    pub token_cache: TokenCache,
+    /// Logs and traces.
+    #[serde(default)]
+    pub telemetry: Telemetry,
+    /// How long running requests may take to end after SIGTERM before they are cut.
+    #[serde(default = "defaults::drain")]
+    pub drain_timeout: Duration,
+}
+
+/// The public listener.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port, for example `0.0.0.0:8443`.
+    pub address: SocketAddr,
+    /// The server's certificate. Reloaded when the files change.
+    pub tls: Option<ServerTls>,
+    /// Serve without TLS. Bearer tokens then travel in the clear: only for a loopback address, or behind a sidecar
+    /// that ends TLS on the same host.
+    #[serde(default)]
+    pub plaintext: bool,
+}
+
+/// A certificate and its key, PEM.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTls {
+    /// Certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// Private key: PKCS#8, PKCS#1 or SEC1.
+    pub private_key: PathBuf,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Address and port. Anything but loopback needs `allow_remote: true`.
+    pub address: SocketAddr,
+    /// Permit a non-loopback address (a scraper on another host). The listener has no authentication.
+    pub allow_remote: bool,
+}
+
+/// One OpenID Connect provider.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// A short name, unique here: it prefixes user names in the engine and labels metrics.
+    pub name: String,
+    /// The issuer, exactly as in the tokens' `iss` claim.
+    pub issuer: String,
+    /// A token is accepted when its `aud` holds at least one of these.
+    pub audiences: Vec<String>,
+    /// Signature algorithms accepted from this issuer.
+    #[serde(default = "defaults::algorithms")]
+    pub algorithms: Vec<Algorithm>,
+    /// Tolerated clock difference for `exp`, `nbf` and `iat`.
+    #[serde(default = "defaults::leeway")]
+    pub leeway: Duration,
+    /// Accepted values of the token's `typ` header.
+    #[serde(default = "defaults::token_types")]
+    pub token_types: Vec<String>,
+    /// Accept tokens without a `typ` header.
+    #[serde(default)]
+    pub allow_missing_type: bool,
+    /// Where the keys are, for a provider without discovery.
+    pub jwks_uri: Option<Url>,
+    /// Where this provider puts what the proxy reads.
+    #[serde(default)]
+    pub claims: Claims,
+    /// Let scopes of the form `action:resource` in this provider's tokens count as they are, without a mapping.
+    #[serde(default = "defaults::yes")]
+    pub native_scopes: bool,
+    /// CA certificates (PEM) for connections to this provider; without it, those of the platform.
+    pub ca: Option<PathBuf>,
+    /// An HTTP proxy (CONNECT) through which the provider is reached.
+    pub http_proxy: Option<Url>,
+    /// Permit plain http to a provider that is not on loopback.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// How often keys are fetched anew when the provider's `Cache-Control` says nothing shorter.
+    #[serde(default = "defaults::refresh")]
+    pub refresh: Duration,
+    /// The least time between two fetches caused by unknown key ids.
+    #[serde(default = "defaults::min_refetch")]
+    pub min_refetch_interval: Duration,
+    /// Ask the provider about opaque tokens (RFC 7662).
+    pub introspection: Option<Introspection>,
+}
+
+/// A JWS algorithm (RFC 7518, RFC 8037). Symmetric algorithms and `none` cannot be configured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the names are those of the JOSE registry")]
+pub enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
+
+/// Claim paths: names joined by dots, a name that itself holds a dot in double quotes
+/// (`"https://example.com/groups"`, `realm_access.roles`). The first path that yields a value is used; for scopes and
+/// groups the values of all paths are joined.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Claims {
+    /// Scopes: a space-separated string or an array.
+    pub scopes: Vec<String>,
+    /// Groups or roles.
+    pub groups: Vec<String>,
+    /// The name of the person.
+    pub user: Vec<String>,
+    /// The client.
+    pub client: Vec<String>,
+}
+
+/// RFC 7662 introspection of opaque tokens.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Introspection {
+    /// The endpoint; without it, the one of the discovery document.
+    pub endpoint: Option<Url>,
+    /// The proxy's own client at the provider.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
+    /// How long an answer counts at most.
+    #[serde(default = "defaults::introspection_cache")]
+    pub cache: Duration,
+    /// How long "not active" counts at most.
+    #[serde(default = "defaults::introspection_negative")]
+    pub negative_cache: Duration,
+    /// Ask about JWTs too, so that the provider's revocations count.
+    #[serde(default)]
+    pub introspect_jwt: bool,
+}
+
+/// One OpenSearch cluster.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// A short name, unique here: the prefix of scopes for this cluster, and a label in audit and metrics.
+    pub name: String,
+    /// Host names by which clients address this cluster. Empty: any.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// A path prefix by which clients address this cluster, for example `/prod`; removed before forwarding.
+    pub path_prefix: Option<String>,
+    /// The token audience that makes unprefixed scopes count on this cluster. Needed when there are several clusters.
+    pub audience: Option<String>,
+    /// The nodes' URLs.
+    pub nodes: Vec<Url>,
+    /// CA certificates (PEM) of the nodes; without it, those of the platform.
+    pub ca: Option<PathBuf>,
+    /// The proxy's own certificate towards the nodes.
+    pub client_certificate: Option<ServerTls>,
+    /// As whom the proxy speaks to the engine.
+    pub identity: Identity,
+    /// Node health checks.
+    #[serde(default)]
+    pub health: Health,
+    /// How long connecting to a node may take before the next is tried.
+    #[serde(default = "defaults::connect_timeout")]
+    pub connect_timeout: Duration,
+    /// How long the engine may take until its response begins; none by default, since searches may be long.
+    pub response_timeout: Option<Duration>,
+    /// Idle connections kept for each node.
+    #[serde(default = "defaults::max_idle")]
+    pub max_idle_connections: usize,
+    /// How long an idle connection is kept.
+    #[serde(default = "defaults::idle_timeout")]
+    pub idle_timeout: Duration,
+}
+
+/// As whom the proxy speaks to the engine; exactly one.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Identity {
+    /// A JWT of a few minutes signed by the proxy, for the engine's `jwt` domain.
+    SignedJwt(SignedJwt),
+    /// Users created in the engine beforehand, by basic authentication.
+    BackendUser(BackendUsers),
+    /// The engine's `proxy` or `extended-proxy` domain.
+    ProxyHeaders(ProxyHeaders),
+    /// The caller's own token, unchanged. The engine must itself accept the provider's tokens.
+    Forward(Forward),
+}
+
+/// Settings of `signed_jwt`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedJwt {
+    /// The proxy's private key (PEM, PKCS#8): RSA of 2048 bits or more, or EC P-256. `keygen` makes one.
+    pub private_key: PathBuf,
+    /// `iss` of the tokens; the engine may require it.
+    #[serde(default = "defaults::jwt_issuer")]
+    pub issuer: String,
+    /// `aud` of the tokens; the engine requires it when `engine-setup` is applied.
+    #[serde(default = "defaults::jwt_audience")]
+    pub audience: String,
+    /// Lifetime of a token.
+    #[serde(default = "defaults::jwt_lifetime")]
+    pub lifetime: Duration,
+    /// Claims of the caller's token that the engine sees as `${attr.jwt.<name>}`: name in the engine to claim path.
+    #[serde(default)]
+    pub attributes: std::collections::BTreeMap<String, String>,
+}
+
+/// Settings of `backend_user`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackendUsers {
+    /// The users that mappings may name, with their passwords.
+    pub users: std::collections::BTreeMap<String, Secret>,
+}
+
+/// Settings of `proxy_headers`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProxyHeaders {
+    /// The engine's `user_header`.
+    pub user_header: String,
+    /// The engine's `roles_header`.
+    pub roles_header: String,
+    /// The engine's `attr_header_prefix`.
+    pub attribute_prefix: String,
+    /// Attribute name to claim path of the caller's token.
+    pub attributes: std::collections::BTreeMap<String, String>,
+}
+
+/// Settings of `forward`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Forward {}
+
+/// Node health checks.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// What is asked of a node. The default needs no credentials and leaves no trace in the engine's audit log; any
+    /// answer below 500 counts as healthy.
+    pub path: String,
+    /// Time between checks of one node.
+    pub interval: Duration,
+    /// How long a check may take.
+    pub timeout: Duration,
+    /// Failures in a row after which a node is passed over.
+    pub failures: u32,
+}
+
+/// What a scope, group or claim of a provider means here. All conditions given must hold.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// A scope string of the token; `*` stands for any characters.
+    pub scope: Option<String>,
+    /// A group of the token; `*` stands for any characters.
+    pub group: Option<String>,
+    /// A claim of the token.
+    pub claim: Option<ClaimCondition>,
+    /// Only tokens of this provider.
+    pub provider: Option<String>,
+    /// Only on these clusters; without it, on all.
+    pub clusters: Option<Vec<String>>,
+    /// What it gives.
+    pub grant: Grant,
+}
+
+/// A claim and the value it must have (or, for an array, contain).
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimCondition {
+    /// Claim path, as under `claims`.
+    pub path: String,
+    /// The value.
+    pub equals: String,
+}
+
+/// What a mapping gives.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grant {
+    /// Scopes of the form `[cluster/]action:resource`.
+    pub scopes: Vec<String>,
+    /// Engine backend roles that requests allowed by these scopes carry.
+    pub roles: Vec<String>,
+    /// The engine user for requests allowed by these scopes (identity `backend_user`).
+    pub backend_user: Option<String>,
+}
+
+/// The audit trail.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Where records go.
+    pub sink: AuditSink,
+    /// Records that may wait to be written.
+    #[serde(default = "defaults::audit_queue")]
+    pub queue: usize,
+    /// What happens when the queue is full.
+    #[serde(default)]
+    pub when_full: WhenFull,
+}
+
+/// Where audit records go; exactly one.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum AuditSink {
+    /// JSON lines in a file.
+    File(AuditFile),
+    /// JSON lines on standard output.
+    Stdout(Stdout),
+}
+
+/// No settings.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stdout {}
+
+/// An audit file.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditFile {
+    /// The file; made with mode 0600. Reopened on SIGHUP.
+    pub path: PathBuf,
+    /// The file is rotated when it would grow beyond this.
+    #[serde(default = "defaults::audit_size")]
+    pub max_size: ByteSize,
+    /// Rotated files kept.
+    #[serde(default = "defaults::audit_keep")]
+    pub keep: u32,
+}
+
+/// What happens when the audit queue is full.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// Requests wait until their record fits. Nothing is lost.
+    #[default]
+    Wait,
+    /// The record is dropped and counted; the next record written says how many are missing.
+    Count,
+}
+
+/// Limits on clients.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections open at once; more wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Bytes of request line and headers.
+    pub max_header_size: ByteSize,
+    /// Number of headers.
+    pub max_headers: usize,
+    /// Bytes of one bearer token.
+    pub max_token_size: ByteSize,
+    /// How long a client may take to send the head of a request (and the TLS handshake).
+    pub header_timeout: Duration,
+    /// How long a body may stand still in either direction.
+    pub body_idle_timeout: Duration,
+    /// How long a connection may idle between requests.
+    pub keep_alive_timeout: Duration,
+    /// Requests at once on one HTTP/2 connection.
+    pub max_concurrent_streams: u32,
+}
+
+/// The verified-token cache.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenCache {
+    /// Tokens remembered at most.
+    pub capacity: usize,
+    /// How long a verdict counts at most; the token's own expiry if sooner.
+    pub max_age: Duration,
+}
+
+/// Logs and traces.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// Log format.
+    pub log_format: LogFormat,
+    /// Log filter, as in `info` or `info,oidc=debug`.
+    pub log_level: Option<String>,
+    /// Send spans to an OpenTelemetry collector.
+    pub otlp: Option<Otlp>,
+}
+
+/// Log format.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// An OpenTelemetry collector.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    /// The collector's OTLP/HTTP URL, for example `http://127.0.0.1:4318/v1/traces`.
+    pub endpoint: Url,
+    /// The share of requests traced when the caller did not decide, 0 to 1.
+    #[serde(default = "defaults::sample_ratio")]
+    pub sample_ratio: f64,
+    /// `service.name` of the spans.
+    #[serde(default = "defaults::service_name")]
+    pub service_name: String,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 9600)),
+            allow_remote: false,
+        }
+    }
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        let list = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect();
+        Self {
+            scopes: list(&["scope", "scp"]),
+            groups: list(&["groups"]),
+            user: list(&["preferred_username", "email"]),
+            client: list(&["client_id", "azp", "cid"]),
+        }
+    }
+}
+
+impl Default for ProxyHeaders {
+    fn default() -> Self {
+        Self {
+            user_header: "x-proxy-user".to_owned(),
+            roles_header: "x-proxy-roles".to_owned(),
+            attribute_prefix: "x-proxy-ext-".to_owned(),
+            attributes: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            path: "/_plugins/_security/health".to_owned(),
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(3),
+            failures: 2,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_header_size: ByteSize::from_kib(64),
+            max_headers: 100,
+            max_token_size: ByteSize::from_kib(16),
+            header_timeout: Duration::from_secs(10),
+            body_idle_timeout: Duration::from_secs(60),
+            keep_alive_timeout: Duration::from_secs(75),
+            max_concurrent_streams: 128,
+        }
+    }
+}
+
+impl Default for TokenCache {
+    fn default() -> Self {
+        Self {
+            capacity: 10_000,
+            max_age: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Values used where the file says nothing.
+mod defaults {
+    use super::{Algorithm, ByteSize, Duration};
+
+    pub(super) fn yes() -> bool {
+        true
+    }
+    pub(super) fn drain() -> Duration {
+        Duration::from_secs(30)
+    }
+    pub(super) fn algorithms() -> Vec<Algorithm> {
+        vec![Algorithm::RS256]
+    }
+    pub(super) fn leeway() -> Duration {
+        Duration::from_secs(30)
+    }
+    pub(super) fn token_types() -> Vec<String> {
+        ["at+jwt", "application/at+jwt", "JWT"]
+            .map(str::to_owned)
+            .to_vec()
+    }
+    pub(super) fn refresh() -> Duration {
+        Duration::from_secs(15 * 60)
+    }
+    pub(super) fn min_refetch() -> Duration {
+        Duration::from_secs(10)
+    }
+    pub(super) fn introspection_cache() -> Duration {
+        Duration::from_secs(60)
+    }
+    pub(super) fn introspection_negative() -> Duration {
+        Duration::from_secs(10)
+    }
+    pub(super) fn connect_timeout() -> Duration {
+        Duration::from_secs(3)
+    }
+    pub(super) fn max_idle() -> usize {
+        256
+    }
+    pub(super) fn idle_timeout() -> Duration {
+        Duration::from_secs(60)
+    }
+    pub(super) fn jwt_issuer() -> String {
+        "opensearch-oauth-proxy".to_owned()
+    }
+    pub(super) fn jwt_audience() -> String {
+        "opensearch".to_owned()
+    }
+    pub(super) fn jwt_lifetime() -> Duration {
+        Duration::from_secs(300)
+    }
+    pub(super) fn audit_queue() -> usize {
+        8192
+    }
+    pub(super) fn audit_size() -> ByteSize {
+        ByteSize::from_mib(256)
+    }
+    pub(super) fn audit_keep() -> u32 {
+        8
+    }
+    pub(super) fn sample_ratio() -> f64 {
+        0.01
+    }
+    pub(super) fn service_name() -> String {
+        "opensearch-oauth-proxy".to_owned()
+    }
+}

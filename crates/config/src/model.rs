@@ -6,10 +6,14 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::value::{ByteSize, Duration, Secret};
+
+/// Form of the names of providers and clusters: they are parts of scopes, user names and metric labels.
+const NAME: &str = "^[a-z0-9][a-z0-9_-]*$";
+const NAME_FORM: &str = "a name of lower-case letters, digits, `-` and `_`, such as `main`";
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -24,8 +28,10 @@ pub struct Config {
     #[serde(default)]
     pub admin: Admin,
     /// The OpenID Connect providers whose tokens are accepted.
+    #[schemars(length(min = 1))]
     pub providers: Vec<Provider>,
     /// The OpenSearch clusters behind this proxy.
+    #[schemars(length(min = 1))]
     pub clusters: Vec<Cluster>,
     /// What scopes, groups and claims of the providers mean here. Without a mapping, a token's own scopes of the
     /// form `action:resource` count as they are; everything else is refused.
@@ -44,6 +50,7 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// How long running requests may take to end after SIGTERM before they are cut.
     #[serde(default = "defaults::drain")]
+    #[schemars(extend("x-min" = "0s", "x-max" = "10m"))]
     pub drain_timeout: Duration,
 }
 
@@ -52,6 +59,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Listen {
     /// Address and port, for example `0.0.0.0:8443`.
+    #[schemars(extend("format" = "socket-address"))]
     pub address: SocketAddr,
     /// The server's certificate. Reloaded when the files change.
     pub tls: Option<ServerTls>,
@@ -66,8 +74,10 @@ pub struct Listen {
 #[serde(deny_unknown_fields)]
 pub struct ServerTls {
     /// Certificate chain, leaf first.
+    #[schemars(extend("x-file" = "read"))]
     pub certificate: PathBuf,
     /// Private key: PKCS#8, PKCS#1 or SEC1.
+    #[schemars(extend("x-file" = "private"))]
     pub private_key: PathBuf,
 }
 
@@ -76,6 +86,7 @@ pub struct ServerTls {
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
     /// Address and port. Anything but loopback needs `allow_remote: true`.
+    #[schemars(extend("format" = "socket-address"))]
     pub address: SocketAddr,
     /// Permit a non-loopback address (a scraper on another host). The listener has no authentication.
     pub allow_remote: bool,
@@ -86,19 +97,25 @@ pub struct Admin {
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// A short name, unique here: it prefixes user names in the engine and labels metrics.
+    #[schemars(length(max = 63), extend("pattern" = NAME, "x-form" = NAME_FORM))]
     pub name: String,
     /// The issuer, exactly as in the tokens' `iss` claim.
+    #[schemars(length(min = 1))]
     pub issuer: String,
     /// A token is accepted when its `aud` holds at least one of these.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
     pub audiences: Vec<String>,
     /// Signature algorithms accepted from this issuer.
     #[serde(default = "defaults::algorithms")]
+    #[schemars(length(min = 1))]
     pub algorithms: Vec<Algorithm>,
     /// Tolerated clock difference for `exp`, `nbf` and `iat`.
     #[serde(default = "defaults::leeway")]
+    #[schemars(extend("x-min" = "0s", "x-max" = "5m"))]
     pub leeway: Duration,
     /// Accepted values of the token's `typ` header.
     #[serde(default = "defaults::token_types")]
+    #[schemars(inner(length(min = 1)))]
     pub token_types: Vec<String>,
     /// Accept tokens without a `typ` header.
     #[serde(default)]
@@ -112,6 +129,7 @@ pub struct Provider {
     #[serde(default = "defaults::yes")]
     pub native_scopes: bool,
     /// CA certificates (PEM) for connections to this provider; without it, those of the platform.
+    #[schemars(extend("x-file" = "read"))]
     pub ca: Option<PathBuf>,
     /// An HTTP proxy (CONNECT) through which the provider is reached.
     pub http_proxy: Option<Url>,
@@ -120,16 +138,18 @@ pub struct Provider {
     pub allow_http: bool,
     /// How often keys are fetched anew when the provider's `Cache-Control` says nothing shorter.
     #[serde(default = "defaults::refresh")]
+    #[schemars(extend("x-min" = "1m", "x-max" = "1d"))]
     pub refresh: Duration,
     /// The least time between two fetches caused by unknown key ids.
     #[serde(default = "defaults::min_refetch")]
+    #[schemars(extend("x-min" = "1s", "x-max" = "10m"))]
     pub min_refetch_interval: Duration,
     /// Ask the provider about opaque tokens (RFC 7662).
     pub introspection: Option<Introspection>,
 }
 
 /// A JWS algorithm (RFC 7518, RFC 8037). Symmetric algorithms and `none` cannot be configured.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, Deserialize, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the JOSE registry")]
 pub enum Algorithm {
     RS256,
@@ -166,14 +186,17 @@ pub struct Introspection {
     /// The endpoint; without it, the one of the discovery document.
     pub endpoint: Option<Url>,
     /// The proxy's own client at the provider.
+    #[schemars(length(min = 1))]
     pub client_id: String,
     /// Its secret.
     pub client_secret: Secret,
     /// How long an answer counts at most.
     #[serde(default = "defaults::introspection_cache")]
+    #[schemars(extend("x-min" = "0s", "x-max" = "1h"))]
     pub cache: Duration,
     /// How long "not active" counts at most.
     #[serde(default = "defaults::introspection_negative")]
+    #[schemars(extend("x-min" = "0s", "x-max" = "10m"))]
     pub negative_cache: Duration,
     /// Ask about JWTs too, so that the provider's revocations count.
     #[serde(default)]
@@ -185,6 +208,7 @@ pub struct Introspection {
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     /// A short name, unique here: the prefix of scopes for this cluster, and a label in audit and metrics.
+    #[schemars(length(max = 63), extend("pattern" = NAME, "x-form" = NAME_FORM))]
     pub name: String,
     /// Host names by which clients address this cluster. Empty: any.
     #[serde(default)]
@@ -192,10 +216,17 @@ pub struct Cluster {
     /// A path prefix by which clients address this cluster, for example `/prod`; removed before forwarding.
     pub path_prefix: Option<String>,
     /// The token audience that makes unprefixed scopes count on this cluster. Needed when there are several clusters.
+    #[schemars(length(min = 1))]
     pub audience: Option<String>,
     /// The nodes' URLs.
+    #[schemars(length(min = 1))]
     pub nodes: Vec<Url>,
+    /// Permit plain http to nodes that are not on loopback. The proxy's credential for the engine, and all data, then
+    /// travel in the clear.
+    #[serde(default)]
+    pub allow_http: bool,
     /// CA certificates (PEM) of the nodes; without it, those of the platform.
+    #[schemars(extend("x-file" = "read"))]
     pub ca: Option<PathBuf>,
     /// The proxy's own certificate towards the nodes.
     pub client_certificate: Option<ServerTls>,
@@ -206,14 +237,17 @@ pub struct Cluster {
     pub health: Health,
     /// How long connecting to a node may take before the next is tried.
     #[serde(default = "defaults::connect_timeout")]
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1m"))]
     pub connect_timeout: Duration,
     /// How long the engine may take until its response begins; none by default, since searches may be long.
+    #[schemars(extend("x-min" = "1s", "x-max" = "1d"))]
     pub response_timeout: Option<Duration>,
     /// Idle connections kept for each node.
     #[serde(default = "defaults::max_idle")]
     pub max_idle_connections: usize,
     /// How long an idle connection is kept.
     #[serde(default = "defaults::idle_timeout")]
+    #[schemars(extend("x-min" = "1s", "x-max" = "1h"))]
     pub idle_timeout: Duration,
 }
 
@@ -236,15 +270,19 @@ pub enum Identity {
 #[serde(deny_unknown_fields)]
 pub struct SignedJwt {
     /// The proxy's private key (PEM, PKCS#8): RSA of 2048 bits or more, or EC P-256. `keygen` makes one.
+    #[schemars(extend("x-file" = "private"))]
     pub private_key: PathBuf,
     /// `iss` of the tokens; the engine may require it.
     #[serde(default = "defaults::jwt_issuer")]
+    #[schemars(length(min = 1))]
     pub issuer: String,
     /// `aud` of the tokens; the engine requires it when `engine-setup` is applied.
     #[serde(default = "defaults::jwt_audience")]
+    #[schemars(length(min = 1))]
     pub audience: String,
     /// Lifetime of a token.
     #[serde(default = "defaults::jwt_lifetime")]
+    #[schemars(extend("x-min" = "30s", "x-max" = "1h"))]
     pub lifetime: Duration,
     /// Claims of the caller's token that the engine sees as `${attr.jwt.<name>}`: name in the engine to claim path.
     #[serde(default)]
@@ -256,6 +294,7 @@ pub struct SignedJwt {
 #[serde(deny_unknown_fields)]
 pub struct BackendUsers {
     /// The users that mappings may name, with their passwords.
+    #[schemars(extend("minProperties" = 1))]
     pub users: std::collections::BTreeMap<String, Secret>,
 }
 
@@ -286,10 +325,13 @@ pub struct Health {
     /// answer below 500 counts as healthy.
     pub path: String,
     /// Time between checks of one node.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "10m"))]
     pub interval: Duration,
     /// How long a check may take.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1m"))]
     pub timeout: Duration,
     /// Failures in a row after which a node is passed over.
+    #[schemars(range(min = 1, max = 100))]
     pub failures: u32,
 }
 
@@ -298,14 +340,17 @@ pub struct Health {
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
     /// A scope string of the token; `*` stands for any characters.
+    #[schemars(length(min = 1))]
     pub scope: Option<String>,
     /// A group of the token; `*` stands for any characters.
+    #[schemars(length(min = 1))]
     pub group: Option<String>,
     /// A claim of the token.
     pub claim: Option<ClaimCondition>,
     /// Only tokens of this provider.
     pub provider: Option<String>,
     /// Only on these clusters; without it, on all.
+    #[schemars(length(min = 1))]
     pub clusters: Option<Vec<String>>,
     /// What it gives.
     pub grant: Grant,
@@ -316,6 +361,7 @@ pub struct Mapping {
 #[serde(deny_unknown_fields)]
 pub struct ClaimCondition {
     /// Claim path, as under `claims`.
+    #[schemars(length(min = 1))]
     pub path: String,
     /// The value.
     pub equals: String,
@@ -341,6 +387,7 @@ pub struct Audit {
     pub sink: AuditSink,
     /// Records that may wait to be written.
     #[serde(default = "defaults::audit_queue")]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub queue: usize,
     /// What happens when the queue is full.
     #[serde(default)]
@@ -367,17 +414,20 @@ pub struct Stdout {}
 #[serde(deny_unknown_fields)]
 pub struct AuditFile {
     /// The file; made with mode 0600. Reopened on SIGHUP.
+    #[schemars(extend("x-file" = "write"))]
     pub path: PathBuf,
     /// The file is rotated when it would grow beyond this.
     #[serde(default = "defaults::audit_size")]
+    #[schemars(extend("x-min" = "4KiB", "x-max" = "64GiB"))]
     pub max_size: ByteSize,
     /// Rotated files kept.
     #[serde(default = "defaults::audit_keep")]
+    #[schemars(range(min = 1, max = 10_000))]
     pub keep: u32,
 }
 
 /// What happens when the audit queue is full.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenFull {
     /// Requests wait until their record fits. Nothing is lost.
@@ -392,20 +442,28 @@ pub enum WhenFull {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Connections open at once; more wait in the kernel's queue.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
     /// Bytes of request line and headers.
+    #[schemars(extend("x-min" = "4KiB", "x-max" = "1MiB"))]
     pub max_header_size: ByteSize,
     /// Number of headers.
+    #[schemars(range(min = 10, max = 1000))]
     pub max_headers: usize,
     /// Bytes of one bearer token.
+    #[schemars(extend("x-min" = "256B", "x-max" = "1MiB"))]
     pub max_token_size: ByteSize,
     /// How long a client may take to send the head of a request (and the TLS handshake).
+    #[schemars(extend("x-min" = "100ms", "x-max" = "5m"))]
     pub header_timeout: Duration,
     /// How long a body may stand still in either direction.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub body_idle_timeout: Duration,
     /// How long a connection may idle between requests.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1h"))]
     pub keep_alive_timeout: Duration,
     /// Requests at once on one HTTP/2 connection.
+    #[schemars(range(min = 1, max = 10_000))]
     pub max_concurrent_streams: u32,
 }
 
@@ -414,8 +472,10 @@ pub struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub struct TokenCache {
     /// Tokens remembered at most.
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub capacity: usize,
     /// How long a verdict counts at most; the token's own expiry if sooner.
+    #[schemars(extend("x-min" = "0s", "x-max" = "1h"))]
     pub max_age: Duration,
 }
 
@@ -426,13 +486,14 @@ pub struct Telemetry {
     /// Log format.
     pub log_format: LogFormat,
     /// Log filter, as in `info` or `info,oidc=debug`.
+    #[schemars(length(min = 1))]
     pub log_level: Option<String>,
     /// Send spans to an OpenTelemetry collector.
     pub otlp: Option<Otlp>,
 }
 
 /// Log format.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// For people.
@@ -450,9 +511,11 @@ pub struct Otlp {
     pub endpoint: Url,
     /// The share of requests traced when the caller did not decide, 0 to 1.
     #[serde(default = "defaults::sample_ratio")]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub sample_ratio: f64,
     /// `service.name` of the spans.
     #[serde(default = "defaults::service_name")]
+    #[schemars(length(min = 1))]
     pub service_name: String,
 }
 

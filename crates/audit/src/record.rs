@@ -1,0 +1,243 @@
+use std::{borrow::Cow, net::SocketAddr};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::clip;
+
+/// A fixed word of this program (a reason code, a layer, a protocol version), not text from a client.
+pub type Label = Cow<'static, str>;
+
+/// What was decided about a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It was let through to the upstream.
+    Allow,
+    /// It was refused.
+    Deny,
+    /// No decision was reached because something failed.
+    Error,
+}
+
+/// How the exchange ended, whatever was decided.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The whole response was handed to the client's connection.
+    Complete,
+    /// The client went away before the end of the response.
+    ClientGone,
+    /// The upstream could not be reached, or broke off before the end of its response.
+    UpstreamBroken,
+    /// The request's body broke off or was malformed.
+    RequestBroken,
+    /// A time limit ended the exchange.
+    TimedOut,
+    /// The exchange ended without a word: a task was cancelled or failed.
+    Aborted,
+}
+
+/// As whom the request was forwarded.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct EngineIdentity {
+    /// The kind of credential, such as `signed_jwt`.
+    pub kind: Label,
+    /// The engine's user name.
+    #[serde(serialize_with = "clip::text")]
+    pub user: String,
+    /// The engine's backend roles.
+    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+}
+
+/// One request, as the audit trail keeps it.
+///
+/// [`Record::begin`] makes one that says the least: nothing decided, nothing ended. What becomes known is filled in.
+/// The query of `path` is never written, and long texts and lists are cut, whatever is put in here.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// When the request's head had been read.
+    #[serde(serialize_with = "clip::timestamp")]
+    pub timestamp: Timestamp,
+    /// The id of the request, as sent to the upstream and the client.
+    #[serde(serialize_with = "clip::text")]
+    pub request_id: String,
+    /// The id of the decision, as told to a client that was refused. A `UUIDv7`.
+    #[serde(serialize_with = "clip::display")]
+    pub decision_id: Uuid,
+    /// What was decided.
+    pub decision: Decision,
+    /// Which layer refused: `request`, `token`, `scope`, `engine` and so on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Label>,
+    /// The code of the reason for a refusal or failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// The reason in words, for people.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The scopes that permitted the request.
+    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
+    pub permitted_by: Vec<String>,
+
+    /// The OAuth client.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The user for whom the client acts.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The token's `sub` claim. It means something only together with `issuer`.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The token's `iss` claim.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The configured provider that vouches for the token.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The token's `jti` claim. Never the token.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<String>,
+    /// The token's scopes.
+    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+
+    /// What kind of access was asked for, such as `read`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<Label>,
+    /// The engine operation, such as `search`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Label>,
+    /// The resources named, such as index expressions.
+    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// The configured cluster.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The request method.
+    #[serde(serialize_with = "clip::text")]
+    pub method: String,
+    /// The request path as received. A query is cut off before it is written.
+    #[serde(serialize_with = "clip::path")]
+    pub path: String,
+
+    /// As whom the request was forwarded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_identity: Option<EngineIdentity>,
+    /// The status sent to the client; absent when none was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The status received from the upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_status: Option<u16>,
+    /// The upstream node asked.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// How the exchange ended.
+    pub outcome: Outcome,
+    /// Body bytes received from the client.
+    pub request_bytes: u64,
+    /// Body bytes sent to the client.
+    pub response_bytes: u64,
+    /// From the request's head to the end of the response, in microseconds.
+    pub duration_us: u64,
+    /// Of which waiting for the upstream's response head, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_us: Option<u64>,
+
+    /// The client's address and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SocketAddr>,
+    /// The TLS version; absent on a listener without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Label>,
+    /// The HTTP version spoken by the client, such as `HTTP/1.1`.
+    pub http_version: Label,
+    /// The W3C trace id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+
+    /// Records dropped since the record before this one. Set when the record is queued.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missed_before: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Record {
+    /// A record of a request whose head has just been read: a new decision id, [`Decision::Error`] and
+    /// [`Outcome::Aborted`] until something better is known.
+    pub fn begin(request_id: impl Into<String>, method: impl Into<String>, path: impl Into<String>) -> Self {
+        Self {
+            timestamp: Timestamp::now(),
+            request_id: request_id.into(),
+            decision_id: Uuid::now_v7(),
+            decision: Decision::Error,
+            layer: None,
+            reason: None,
+            detail: None,
+            permitted_by: Vec::new(),
+            client_id: None,
+            user_id: None,
+            subject: None,
+            issuer: None,
+            provider: None,
+            token_id: None,
+            scopes: Vec::new(),
+            action: None,
+            operation: None,
+            targets: Vec::new(),
+            cluster: None,
+            method: method.into(),
+            path: path.into(),
+            engine_identity: None,
+            status: None,
+            engine_status: None,
+            node: None,
+            outcome: Outcome::Aborted,
+            request_bytes: 0,
+            response_bytes: 0,
+            duration_us: 0,
+            upstream_us: None,
+            source: None,
+            tls: None,
+            http_version: Label::Borrowed("unknown"),
+            trace_id: None,
+            missed_before: 0,
+        }
+    }
+}
+
+/// A line of the trail.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Line<'a> {
+    /// A request.
+    Request(&'a Record),
+    /// Records were dropped and no later record could say so.
+    Gap {
+        #[serde(serialize_with = "clip::timestamp")]
+        timestamp: Timestamp,
+        missed_before: u64,
+    },
+}
+
+impl Line<'_> {
+    /// Appends the line to `buffer`. JSON escapes every control character, so a line cannot hold another.
+    ///
+    /// On an error the buffer is as before.
+    pub(crate) fn append(&self, buffer: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        let before = buffer.len();
+        if let Err(error) = serde_json::to_writer(&mut *buffer, self) {
+            buffer.truncate(before);
+            return Err(error);
+        }
+        buffer.push(b'\n');
+        Ok(())
+    }
+}

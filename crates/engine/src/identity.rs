@@ -1,0 +1,271 @@
+//! The choice between the identities.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use http::{HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+
+use crate::{
+    AttributeError, BackendUsers, Caller, Credential, KeyError, ProxyHeaders, SignedJwt, engine_user_name,
+};
+
+/// As whom the proxy speaks to one cluster's engine.
+#[derive(Debug)]
+pub enum EngineIdentity {
+    /// A short-lived JWT signed by the proxy, for the engine's `jwt` domain.
+    SignedJwt(SignedJwt),
+    /// Engine users made beforehand, by basic authentication.
+    BackendUser(BackendUsers),
+    /// The engine's `proxy` or `extended-proxy` domain.
+    ProxyHeaders(ProxyHeaders),
+    /// The caller's own token.
+    Forward,
+}
+
+impl EngineIdentity {
+    /// Reads keys and checks names. Fails at start, not at the first request.
+    pub fn from_config(identity: &config::model::Identity) -> Result<Self, IdentityError> {
+        use config::model::Identity;
+        Ok(match identity {
+            Identity::SignedJwt(settings) => Self::SignedJwt(SignedJwt::from_config(settings)?),
+            Identity::BackendUser(settings) => Self::BackendUser(BackendUsers::from_config(settings)?),
+            Identity::ProxyHeaders(settings) => Self::ProxyHeaders(ProxyHeaders::from_config(settings)?),
+            Identity::Forward(_) => Self::Forward,
+        })
+    }
+
+    /// The credential for one request. Does no I/O; a signature is made only when no fresh token is cached.
+    pub fn credential(&self, caller: &Caller<'_>) -> Result<Credential, IdentityError> {
+        match self {
+            Self::SignedJwt(identity) => identity.credential(caller),
+            Self::BackendUser(identity) => identity.credential(caller),
+            Self::ProxyHeaders(identity) => identity.credential(caller),
+            Self::Forward => forward(caller),
+        }
+    }
+
+    /// Whether the engine would take this header of a client's request for part of an identity, so that it must be
+    /// removed. `Authorization` is replaced in any case.
+    pub fn trusts(&self, header: &HeaderName) -> bool {
+        match self {
+            Self::ProxyHeaders(identity) => identity.trusts(header),
+            Self::SignedJwt(_) | Self::BackendUser(_) | Self::Forward => false,
+        }
+    }
+
+    /// The configuration key of this identity, for audit records and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SignedJwt(_) => "signed_jwt",
+            Self::BackendUser(_) => "backend_user",
+            Self::ProxyHeaders(_) => "proxy_headers",
+            Self::Forward => "forward",
+        }
+    }
+}
+
+fn forward(caller: &Caller<'_>) -> Result<Credential, IdentityError> {
+    let token = caller.token.ok_or(IdentityError::NoToken)?;
+    let value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| IdentityError::TokenNotAHeader)?;
+    // The engine reads the token by its own rules; this name is how the proxy knows the caller.
+    let name = engine_user_name(caller.provider, caller.principal());
+    Ok(Credential::authorization(name.into(), Arc::new([]), value))
+}
+
+/// Why there is no engine credential, at start or for one request.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The private key cannot be read.
+    #[error("cannot read the private key {}: check that the file exists and that this process may read it", path.display())]
+    ReadKey {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The private key cannot be used.
+    #[error("the private key {} cannot be used", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: KeyError,
+    },
+    /// The configured token lifetime is unusable.
+    #[error("signed_jwt.lifetime of {0} s is not usable: choose between 10 s and 1 h")]
+    Lifetime(u64),
+    /// An attribute's configuration or a caller's value is unusable.
+    #[error(transparent)]
+    Attribute(#[from] AttributeError),
+    /// A header name of `proxy_headers` is unusable.
+    #[error(
+        "proxy_headers: `{0}` is not a header name that can carry an identity; use for example `x-proxy-user`"
+    )]
+    HeaderName(String),
+    /// An engine user name cannot be sent by basic authentication.
+    #[error("backend_user: the user name `{0}` is empty or holds `:` or a control character (RFC 7617)")]
+    UserName(String),
+    /// A backend role cannot be sent in a comma-separated header.
+    #[error(
+        "the backend role `{0}` holds a comma or a control character and cannot be sent in the roles header"
+    )]
+    Role(String),
+    /// A name or attribute cannot be a header value.
+    #[error("the identity cannot be sent in a header")]
+    HeaderValue,
+    /// The mappings name no engine user for this request.
+    #[error(
+        "no mapping behind the scopes of this request names a backend user; add `backend_user` to the mapping that grants them"
+    )]
+    NoBackendUser,
+    /// The mappings name different engine users for this request.
+    #[error(
+        "the scopes that this request needs map to different backend users, and no single one may answer it; \
+         ask for the parts in separate requests, or map the scopes to one user"
+    )]
+    ConflictingBackendUsers,
+    /// A mapping names an engine user that the cluster does not have.
+    #[error("backend user `{0}` has no password under `backend_user.users` of this cluster")]
+    UnknownBackendUser(String),
+    /// `forward` without a bearer token.
+    #[error(
+        "identity `forward` needs the caller's own bearer token, and this request was authenticated otherwise"
+    )]
+    NoToken,
+    /// The caller's token cannot be a header value.
+    #[error("the caller's token cannot be sent in a header")]
+    TokenNotAHeader,
+    /// The signature could not be made.
+    #[error("the token for the engine could not be signed")]
+    Sign,
+}
+
+impl IdentityError {
+    /// The HTTP status for a request that fails so: the caller's doing (403) or the proxy's (500).
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Attribute(AttributeError::Several { .. } | AttributeError::Unsafe { .. })
+            | Self::NoBackendUser
+            | Self::ConflictingBackendUsers
+            | Self::NoToken => 403,
+            _ => 500,
+        }
+    }
+
+    /// A stable label for audit records and metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::ReadKey { .. }
+            | Self::Key { .. }
+            | Self::Lifetime(_)
+            | Self::HeaderName(_)
+            | Self::UserName(_) => "identity_configuration",
+            Self::Attribute(AttributeError::Several { .. }) => "attribute_ambiguous",
+            Self::Attribute(AttributeError::Unsafe { .. }) => "attribute_unsafe",
+            Self::Attribute(_) => "identity_configuration",
+            Self::Role(_) | Self::HeaderValue => "identity_not_sendable",
+            Self::NoBackendUser => "no_backend_user",
+            Self::ConflictingBackendUsers => "conflicting_backend_users",
+            Self::UnknownBackendUser(_) => "unknown_backend_user",
+            Self::NoToken | Self::TokenNotAHeader => "no_token_to_forward",
+            Self::Sign => "signing_failed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::{BackendUser, testing::Fixture};
+
+    fn headers(credential: &Credential) -> BTreeMap<String, String> {
+        credential
+            .headers()
+            .map(|(name, value)| {
+                assert!(value.is_sensitive());
+                (name.to_string(), value.to_str().unwrap().to_owned())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn forward_sends_the_callers_own_token() {
+        let identity = EngineIdentity::Forward;
+        let mut fixture = Fixture::new(&["read:logs-*"], &[]);
+        let error = fixture.with(|caller| identity.credential(caller)).unwrap_err();
+        assert_eq!((error.status(), error.reason()), (403, "no_token_to_forward"));
+        fixture.token = Some(SecretString::from("abc.def.ghi"));
+        let credential = fixture.with(|caller| identity.credential(caller)).unwrap();
+        assert_eq!(headers(&credential)["authorization"], "Bearer abc.def.ghi");
+        assert_eq!(
+            (credential.name(), credential.roles().len()),
+            ("keycloak:alice", 0)
+        );
+        assert!(!format!("{credential:?}").contains("abc"));
+    }
+
+    #[test]
+    fn a_backend_user_comes_from_the_mapping_only() {
+        let settings = serde_json::from_str(r#"{"users":{"logs_reader":"s3cret","other":"x"}}"#).unwrap();
+        let identity = EngineIdentity::from_config(&config::model::Identity::BackendUser(settings)).unwrap();
+        let mut fixture = Fixture::new(&["read:logs-*"], &["sre"]);
+        for (named, status, reason) in [
+            (BackendUser::Unnamed, 403, "no_backend_user"),
+            (BackendUser::Conflicting, 403, "conflicting_backend_users"),
+            (BackendUser::Named("admin"), 500, "unknown_backend_user"),
+        ] {
+            fixture.backend_user = named;
+            let error = fixture.with(|caller| identity.credential(caller)).unwrap_err();
+            assert_eq!((error.status(), error.reason()), (status, reason));
+        }
+        fixture.backend_user = BackendUser::Named("logs_reader");
+        let credential = fixture.with(|caller| identity.credential(caller)).unwrap();
+        assert_eq!(
+            headers(&credential)["authorization"],
+            "Basic bG9nc19yZWFkZXI6czNjcmV0"
+        );
+        assert_eq!((credential.name(), credential.roles().len()), ("logs_reader", 0));
+        let shown = format!("{credential:?} {identity:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains("bG9nc19"));
+    }
+
+    #[test]
+    fn users_that_basic_authentication_cannot_carry() {
+        for name in ["a:b", "", "a\nb"] {
+            let settings = serde_json::from_value(serde_json::json!({ "users": { name: "x" } })).unwrap();
+            let identity = EngineIdentity::from_config(&config::model::Identity::BackendUser(settings));
+            assert!(matches!(identity, Err(IdentityError::UserName(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn applying_leaves_one_authorization() {
+        let mut fixture = Fixture::new(&["read:logs-*"], &[]);
+        fixture.token = Some(SecretString::from("new"));
+        let credential = fixture
+            .with(|caller| EngineIdentity::Forward.credential(caller))
+            .unwrap();
+        let mut headers = http::HeaderMap::new();
+        headers.append("authorization", HeaderValue::from_static("Bearer old"));
+        headers.append("authorization", HeaderValue::from_static("Basic old"));
+        credential.apply(&mut headers);
+        assert_eq!(
+            headers.get_all("authorization").iter().collect::<Vec<_>>(),
+            ["Bearer new"]
+        );
+    }
+
+    #[test]
+    fn a_missing_key_file_is_named() {
+        let settings = serde_json::from_str(r#"{"private_key":"/nowhere/key.pem"}"#).unwrap();
+        let error = EngineIdentity::from_config(&config::model::Identity::SignedJwt(settings)).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/key.pem"));
+    }
+}

@@ -232,6 +232,10 @@ pub struct Cluster {
     pub client_certificate: Option<ServerTls>,
     /// As whom the proxy speaks to the engine.
     pub identity: Identity,
+    /// Scopes that the provider's own tokens bring, for which `engine-setup` prepares engine roles. Scopes that mappings
+    /// name are known without being listed here. They grant nothing.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     /// Node health checks.
     #[serde(default)]
     pub health: Health,

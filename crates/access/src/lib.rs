@@ -1,0 +1,29 @@
+//! What a token may do: scopes, mappings and the decision. No I/O.
+//!
+//! A [`Mapper`] turns what a verified token says (a [`Subject`]) into [`Rights`] on one cluster, and
+//! [`Rights::decide`] answers an [`rest::Ask`] with a [`Permit`] or a [`Denial`]. What is not granted is
+//! denied.
+//!
+//! * A need is allowed when one held scope covers it whole. Scopes are not added up: `read:a` and `read:b` do
+//!   not make `read:*`.
+//! * `admin` on a resource includes every other action on it; no other action includes another.
+//! * Of several scopes that allow a need, the narrowest counts, since engine roles and backend user follow it.
+//! * A scope with a cluster prefix counts on that cluster only. Without one it counts on the only cluster, or
+//!   where the cluster's audience is among the token's audiences.
+
+mod claim;
+mod decision;
+mod glob;
+mod mapper;
+mod mapping;
+mod rights;
+mod scope;
+mod text;
+
+pub use claim::{ClaimPath, ClaimPathError};
+pub use decision::{BackendUserConflict, Denial, Permit};
+pub use glob::Glob;
+pub use mapper::{ClusterRules, Mapper, MapperError};
+pub use mapping::{Condition, Granted, Mapping, Subject};
+pub use rights::Rights;
+pub use scope::{Grant, Scope, ScopeError};

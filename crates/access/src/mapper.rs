@@ -1,0 +1,159 @@
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::rights::{Right, Rights};
+use crate::{Grant, Mapping, Scope, Subject};
+
+/// The cluster that rights are worked out for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClusterRules {
+    /// The cluster's name, as in scope prefixes.
+    pub name: Box<str>,
+    /// The audience that makes scopes without a prefix count here.
+    pub audience: Option<Box<str>>,
+    /// Whether it is the only cluster, so that scopes without a prefix can mean no other.
+    pub only_cluster: bool,
+}
+
+/// Works out rights on one cluster from verified tokens.
+#[derive(Debug)]
+pub struct Mapper {
+    mappings: Vec<Mapping>,
+    cluster: ClusterRules,
+    name: Arc<str>,
+    native_scopes: bool,
+}
+
+/// Why mappings cannot be used. Positions count from 0 in the given order.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum MapperError {
+    /// It would have no effect.
+    #[error("mapping {at} grants nothing: give it scopes or roles")]
+    GrantsNothing {
+        /// Which mapping.
+        at: usize,
+    },
+    /// A role is not a right of the scope grammar.
+    #[error("mapping {at} grants the scope {scope}: list the role under roles, and grant scopes beside it")]
+    GrantsRoleScope {
+        /// Which mapping.
+        at: usize,
+        /// The scope.
+        scope: Box<str>,
+    },
+    /// A backend user follows the scope that allows a request; here there is none to follow.
+    #[error(
+        "mapping {at} names a backend user but no scope: grant scopes, or make its condition name a scope"
+    )]
+    BackendUserWithoutScope {
+        /// Which mapping.
+        at: usize,
+    },
+}
+
+impl Mapper {
+    /// `native_scopes`: whether a token's own scopes in the scope grammar count as they are.
+    pub fn new(
+        mappings: Vec<Mapping>,
+        cluster: ClusterRules,
+        native_scopes: bool,
+    ) -> Result<Self, MapperError> {
+        for (at, mapping) in mappings.iter().enumerate() {
+            check(at, mapping)?;
+        }
+        let name = Arc::from(&*cluster.name);
+        Ok(Self {
+            mappings,
+            cluster,
+            name,
+            native_scopes,
+        })
+    }
+
+    /// The cluster that this mapper is for.
+    pub fn cluster(&self) -> &ClusterRules {
+        &self.cluster
+    }
+
+    /// What this token may do on the cluster. Scopes that are not in the scope grammar (`openid`, …) are the
+    /// issuer's own business and are passed over.
+    pub fn rights<S: Subject>(&self, subject: &S) -> Rights {
+        let addressed = self.cluster.only_cluster || self.has_audience(subject);
+        let mut rights = Rights::none(self.name.clone(), !addressed);
+        if self.native_scopes {
+            for scope in subject.scopes().filter_map(|text| text.parse::<Scope>().ok()) {
+                if !matches!(scope.grant, Grant::Role(_)) && self.counts(&scope, addressed) {
+                    rights.add(Right::new(scope));
+                }
+            }
+        }
+        // Roles attach to rights whatever mapping brought them, so the rights come first.
+        let (granting, roles_only): (Vec<_>, Vec<_>) = self
+            .mappings
+            .iter()
+            .partition(|mapping| !mapping.grant.scopes.is_empty());
+        for mapping in granting.into_iter().chain(roles_only) {
+            self.apply(mapping, subject, addressed, &mut rights);
+        }
+        rights.finish()
+    }
+
+    fn has_audience(&self, subject: &impl Subject) -> bool {
+        let Some(audience) = &self.cluster.audience else {
+            return false;
+        };
+        subject.audiences().any(|held| *held == **audience)
+    }
+
+    fn counts(&self, scope: &Scope, unprefixed: bool) -> bool {
+        match &scope.cluster {
+            Some(cluster) => *cluster == self.cluster.name,
+            None => unprefixed,
+        }
+    }
+
+    fn apply(&self, mapping: &Mapping, subject: &impl Subject, addressed: bool, rights: &mut Rights) {
+        let mut matched = Vec::new();
+        let here = match &mapping.clusters {
+            Some(clusters) => clusters.contains(&self.cluster.name),
+            None => addressed,
+        };
+        if (mapping.clusters.is_some() && !here) || !mapping.when.holds(subject, &mut matched) {
+            return;
+        }
+        let grant = &mapping.grant;
+        if !grant.scopes.is_empty() {
+            for scope in grant.scopes.iter().filter(|scope| self.counts(scope, here)) {
+                rights.add(Right::new(scope.clone()).under(&grant.roles, grant.backend_user.as_deref()));
+            }
+            return;
+        }
+        let native: Vec<Scope> = matched.iter().filter_map(|text| text.parse().ok()).collect();
+        let attached = native.iter().filter(|scope| rights.extend(scope, grant)).count();
+        if attached == 0 && here {
+            rights.add_roles(&grant.roles);
+        }
+    }
+}
+
+fn check(at: usize, mapping: &Mapping) -> Result<(), MapperError> {
+    let grant = &mapping.grant;
+    if let Some(scope) = grant
+        .scopes
+        .iter()
+        .find(|scope| matches!(scope.grant, Grant::Role(_)))
+    {
+        return Err(MapperError::GrantsRoleScope {
+            at,
+            scope: scope.to_string().into(),
+        });
+    }
+    if grant.scopes.is_empty() && grant.backend_user.is_some() && !mapping.when.names_scope() {
+        return Err(MapperError::BackendUserWithoutScope { at });
+    }
+    if grant.scopes.is_empty() && grant.roles.is_empty() && grant.backend_user.is_none() {
+        return Err(MapperError::GrantsNothing { at });
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+use std::borrow::Cow;
+
+use crate::{ClaimPath, Glob, Scope};
+
+/// What the mapper reads of a verified token.
+pub trait Subject {
+    /// The scopes as the issuer wrote them.
+    fn scopes(&self) -> impl Iterator<Item = &str>;
+    /// The groups or roles that the issuer put the subject in.
+    fn groups(&self) -> impl Iterator<Item = &str>;
+    /// The texts of a claim; see [`ClaimPath::texts`].
+    fn claim(&self, path: &ClaimPath) -> Vec<Cow<'_, str>>;
+    /// Whom the token is for (`aud`).
+    fn audiences(&self) -> impl Iterator<Item = &str>;
+}
+
+/// What the operator grants to tokens that meet a condition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mapping {
+    /// When it applies.
+    pub when: Condition,
+    /// On which clusters; `None`: wherever a scope without a cluster prefix counts.
+    pub clusters: Option<Vec<Box<str>>>,
+    /// What it grants.
+    pub grant: Granted,
+}
+
+/// When a mapping applies.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Condition {
+    /// A scope of the token, as the issuer wrote it, matches.
+    Scope(Glob),
+    /// A group of the token matches.
+    Group(Glob),
+    /// One of the claim's texts is this one.
+    Claim {
+        /// Where the claim stands.
+        path: ClaimPath,
+        /// The text it must hold.
+        equals: Box<str>,
+    },
+    /// All of them hold. An empty list never does.
+    All(Vec<Self>),
+}
+
+/// What a mapping grants.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Granted {
+    /// Scopes in the scope grammar. When empty, the mapping adds roles only: to the token's own scopes that its
+    /// condition named, or else to whatever else allows a request.
+    pub scopes: Vec<Scope>,
+    /// Engine roles under which requests allowed by those scopes run.
+    pub roles: Vec<Box<str>>,
+    /// The engine user under which they run, where the cluster works with pre-created users.
+    pub backend_user: Option<Box<str>>,
+}
+
+impl Condition {
+    /// Whether it holds; adds the scopes that it matched to `matched`.
+    pub(crate) fn holds<'s, S: Subject>(&self, subject: &'s S, matched: &mut Vec<&'s str>) -> bool {
+        match self {
+            Self::Scope(glob) => {
+                let before = matched.len();
+                matched.extend(subject.scopes().filter(|scope| glob.matches(scope)));
+                matched.len() > before
+            }
+            Self::Group(glob) => subject.groups().any(|group| glob.matches(group)),
+            Self::Claim { path, equals } => subject.claim(path).iter().any(|text| **text == **equals),
+            Self::All(conditions) => {
+                !conditions.is_empty()
+                    && conditions
+                        .iter()
+                        .all(|condition| condition.holds(subject, matched))
+            }
+        }
+    }
+
+    pub(crate) fn names_scope(&self) -> bool {
+        match self {
+            Self::Scope(_) => true,
+            Self::Group(_) | Self::Claim { .. } => false,
+            Self::All(conditions) => conditions.iter().any(Self::names_scope),
+        }
+    }
+}

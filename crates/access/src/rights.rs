@@ -1,0 +1,191 @@
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use rest::{Action, Ask, Need, Origin, Resource};
+use smallvec::SmallVec;
+
+use crate::{Denial, Grant, Granted, Permit, Scope};
+
+/// What one token may do on one cluster.
+#[derive(Clone, Debug)]
+pub struct Rights {
+    cluster: Arc<str>,
+    /// Whether a scope must name the cluster to count for this token.
+    prefix_needed: bool,
+    held: Vec<Right>,
+    roles: Vec<Arc<str>>,
+}
+
+/// A scope that counts, and under which engine roles and user what it allows runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Right {
+    pub(crate) scope: Scope,
+    pub(crate) text: Arc<str>,
+    pub(crate) roles: Vec<Arc<str>>,
+    pub(crate) backend_users: SmallVec<[Arc<str>; 1]>,
+}
+
+impl Rights {
+    pub(crate) fn none(cluster: Arc<str>, prefix_needed: bool) -> Self {
+        Self {
+            cluster,
+            prefix_needed,
+            held: Vec::new(),
+            roles: Vec::new(),
+        }
+    }
+
+    /// Whether nothing is allowed.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The scopes that count on the cluster, in canonical spelling, narrowest first.
+    pub fn scopes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.held.iter().map(|right| &right.text)
+    }
+
+    /// Engine roles that go with every request that is allowed.
+    pub fn roles(&self) -> &[Arc<str>] {
+        &self.roles
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &Arc<str> {
+        &self.cluster
+    }
+
+    /// Whether all that is asked is allowed, and by which scopes.
+    pub fn decide(&self, ask: &Ask) -> Result<Permit, Denial> {
+        let mut permit = Permit::default();
+        // An ask without needs must not be allowed to a token without rights.
+        if ask.needs.is_empty() {
+            let need = Need {
+                action: Action::Read,
+                on: Resource::Greeting,
+                origin: Origin::Path,
+            };
+            permit.add(self.allowing(&need)?);
+        }
+        for need in &ask.needs {
+            permit.add(self.allowing(need)?);
+        }
+        permit.add_roles(&self.roles);
+        Ok(permit)
+    }
+
+    /// Rights are kept narrowest first, so the first that allows is the narrowest.
+    fn allowing(&self, need: &Need) -> Result<&Right, Denial> {
+        self.held
+            .iter()
+            .find(|right| right.scope.allows(need))
+            .ok_or_else(|| self.denial(need))
+    }
+
+    fn denial(&self, need: &Need) -> Denial {
+        let cluster = self.prefix_needed.then(|| Box::from(&*self.cluster));
+        Denial {
+            need: need.clone(),
+            would_allow: Box::new(Scope::for_need(need, cluster)),
+            held: self.scopes().cloned().collect(),
+            cluster: self.cluster.clone(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, new: Right) {
+        match self.held.iter_mut().find(|right| right.scope == new.scope) {
+            Some(right) => {
+                union(&mut right.roles, new.roles);
+                new.backend_users
+                    .into_iter()
+                    .for_each(|user| right.add_user(user));
+            }
+            None => self.held.push(new),
+        }
+    }
+
+    /// Adds a mapping's roles and user to the right with this scope, if it is held.
+    pub(crate) fn extend(&mut self, scope: &Scope, grant: &Granted) -> bool {
+        let found = self.held.iter_mut().find(|right| right.scope == *scope);
+        let Some(right) = found else { return false };
+        right.take(&grant.roles, grant.backend_user.as_deref());
+        true
+    }
+
+    pub(crate) fn add_roles(&mut self, roles: &[Box<str>]) {
+        union(&mut self.roles, roles.iter().map(|role| Arc::from(&**role)));
+    }
+
+    pub(crate) fn finish(mut self) -> Self {
+        self.held.sort_by_cached_key(Right::breadth);
+        self
+    }
+}
+
+impl Right {
+    pub(crate) fn new(scope: Scope) -> Self {
+        let text = scope.to_string().into();
+        Self {
+            scope,
+            text,
+            roles: Vec::new(),
+            backend_users: SmallVec::new(),
+        }
+    }
+
+    pub(crate) fn under(mut self, roles: &[Box<str>], backend_user: Option<&str>) -> Self {
+        self.take(roles, backend_user);
+        self
+    }
+
+    fn take(&mut self, roles: &[Box<str>], backend_user: Option<&str>) {
+        union(&mut self.roles, roles.iter().map(|role| Arc::from(&**role)));
+        if let Some(user) = backend_user {
+            self.add_user(user.into());
+        }
+    }
+
+    fn add_user(&mut self, user: Arc<str>) {
+        if !self.backend_users.contains(&user) {
+            self.backend_users.push(user);
+        }
+    }
+
+    /// Orders narrower before wider, and everything else in a fixed way.
+    ///
+    /// A pattern inside another has at least as many literal characters, and with equally many it has fewer
+    /// wildcards. `admin` comes after the exact action.
+    fn breadth(&self) -> (bool, Reverse<usize>, usize, Arc<str>) {
+        let (action, literals, wildcards) = match &self.scope.grant {
+            Grant::Index { action, target } => {
+                let remote = target.remote.iter();
+                let texts = remote.chain([&target.index]).map(rest::Pattern::as_str);
+                let count = |text: &str| {
+                    let wildcards = text.bytes().filter(|byte| *byte == b'*').count();
+                    (text.len() - wildcards, wildcards)
+                };
+                let (literals, wildcards) = texts
+                    .map(count)
+                    .fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
+                (*action, literals, wildcards)
+            }
+            Grant::Dashboards { action, workspace } => (*action, usize::from(workspace.is_some()), 0),
+            Grant::Cluster(action) | Grant::Plugin { action, .. } => (*action, 0, 0),
+            Grant::Role(_) => (Action::Read, 0, 0),
+        };
+        (
+            action == Action::Admin,
+            Reverse(literals),
+            wildcards,
+            self.text.clone(),
+        )
+    }
+}
+
+pub(crate) fn union(known: &mut Vec<Arc<str>>, new: impl IntoIterator<Item = Arc<str>>) {
+    for item in new {
+        if !known.contains(&item) {
+            known.push(item);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+use std::fmt;
+
+use serde::Serialize;
+use smallvec::SmallVec;
+
+use crate::{Action, Operation, Target};
+
+/// What a request asks: the operation, and the needs that must all be allowed.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The row of the table that the engine will dispatch to.
+    pub operation: &'static Operation,
+    /// Every one must be allowed. Never empty for an ask made by [`crate::classify`].
+    pub needs: SmallVec<[Need; 2]>,
+}
+
+/// One thing that must be allowed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Need {
+    /// What is done.
+    pub action: Action,
+    /// To what.
+    pub on: Resource,
+    /// Why this resource was concluded.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.on {
+            Resource::Greeting => f.write_str("any right on the cluster"),
+            on => write!(f, "{} on {on}", self.action),
+        }
+    }
+}
+
+/// What an action is done to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Resource {
+    /// Indices, aliases and data streams that match.
+    Index(Target),
+    /// The cluster itself and its cluster-wide objects.
+    Cluster,
+    /// A plugin's own objects, by the plugin's name (`ml`, `security`, …).
+    Plugin(&'static str),
+    /// OpenSearch Dashboards: one workspace, or all of it.
+    Dashboards {
+        /// `None`: not within one workspace.
+        workspace: Option<Box<str>>,
+    },
+    /// Who am I, what is this: any token that holds any right on the cluster may ask.
+    Greeting,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(target) => write!(f, "{target}"),
+            Self::Cluster => f.write_str("cluster"),
+            Self::Plugin(name) => write!(f, "plugin/{name}"),
+            Self::Dashboards { workspace: None } => f.write_str("dashboards"),
+            Self::Dashboards {
+                workspace: Some(workspace),
+            } => write!(f, "dashboards/{workspace}"),
+            Self::Greeting => f.write_str("greeting"),
+        }
+    }
+}
+
+/// Why a resource was concluded from a request.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The path names it.
+    Path,
+    /// A query parameter brings it in.
+    Query,
+    /// The path could name an index and names none, which means all.
+    NoIndexNamed,
+    /// The body can name any index.
+    Body,
+    /// A scroll, point in time, task or similar handle can stand for any index.
+    Handle,
+    /// The text of a query language can name any index.
+    QueryLanguage,
+}
+
+impl Origin {
+    /// The reason in words that complete "… because".
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Path => "the path names it",
+            Self::Query => "a query parameter can bring it in",
+            Self::NoIndexNamed => "the path names no index, which means all of them",
+            Self::Body => "the body can name any index",
+            Self::Handle => "the handle can stand for any index",
+            Self::QueryLanguage => "the query text can name any index",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.reason())
+    }
+}

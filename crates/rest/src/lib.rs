@@ -1,0 +1,63 @@
+//! What a request asks of OpenSearch: operation, action and targets. No I/O.
+//!
+//! [`classify`] reads a request line exactly as the engine would and answers with an [`Ask`]: the operation
+//! and every [`Need`] that must be allowed before the request may be forwarded. Whatever two parsers could
+//! read differently is a [`Refusal`].
+//!
+//! # How a request line is read
+//!
+//! * The engine matches its routes against the raw path and decodes the variables afterwards, so literals are
+//!   compared undecoded here too. An encoded unreserved character has no honest use and is refused.
+//! * Routes come from `data/operations.tsv`, compiled into a trie by the build script. The trie is searched in
+//!   the engine's four passes, so that the same route wins.
+//! * A path that matches no row is refused. So is a name that looks like a route the table does not know
+//!   (`_lowercase`), since an engine with more plugins could have such a route.
+//!
+//! # Query parameters
+//!
+//! The engine keeps path variables and query parameters in one map, so a query parameter can stand in for a
+//! path variable. Parameters were sorted by what they can move:
+//!
+//! * Names that handlers read as targets (`index`, `indices`, `alias`, `aliases`, `target`, `new_index`) are
+//!   refused everywhere, as is a parameter named like a variable of the matched route. The cure is to name the
+//!   target in the path.
+//! * `source` and `source_content_type` replace the body and would slip past anything that reads it: refused.
+//!   `access_token` is a credential in a place that is logged: refused.
+//! * `pipeline` and `search_pipeline` choose a pipeline that can set another index, call out to another system,
+//!   or (as `_none`) switch off a default that was meant to bind. They need the operation's actions over
+//!   everything, with [`Origin::Query`].
+//! * `expand_wildcards` with `hidden` or `all` lets a leading `*` reach names that begin with `.`, so such a
+//!   target also needs `.*`.
+//! * `scroll_id` names a handle; the routes that take it already need everything with [`Origin::Handle`].
+//! * `routing` and `preference` choose shards of the same index, `filter_path`, `format`, `pretty`, `h`, `s`,
+//!   `level` and `human` shape the answer, `q`, `df`, `_source…` and `stored_fields` choose within documents:
+//!   none moves a target.
+//!
+//! # Names that begin with a dot
+//!
+//! A leading `*` stands for names that do not begin with `.` (see [`Target::covers`]). What cannot be read off
+//! the URL (bodies, handles, query languages) therefore needs both `*` and `.*`.
+
+mod action;
+mod ask;
+mod classify;
+mod expression;
+mod operation;
+mod path;
+mod pattern;
+mod query;
+mod refusal;
+mod table;
+mod target;
+
+pub use action::{Action, ActionError};
+pub use ask::{Ask, Need, Origin, Resource};
+pub use classify::classify;
+pub use expression::ExpressionProblem;
+pub use operation::{Demand, Method, Operation, Place, Variable, VariableKind};
+pub use path::PathProblem;
+pub use pattern::{Pattern, PatternError};
+pub use query::QueryProblem;
+pub use refusal::Refusal;
+pub use table::operations;
+pub use target::{Target, TargetError};

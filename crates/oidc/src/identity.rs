@@ -1,0 +1,144 @@
+//! Who a verified token speaks for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::{ClaimNames, ClaimPath};
+
+/// What a verified token says. Only this crate makes one, after every check passed.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Identity {
+    /// The configured name of the provider.
+    pub provider: Arc<str>,
+    /// The issuer.
+    pub issuer: Arc<str>,
+    /// `sub`; the client id for a token without. Unique within the issuer only.
+    pub subject: Arc<str>,
+    /// The client that the token was issued to.
+    pub client_id: Option<Arc<str>>,
+    /// The user on whose behalf the client acts; `None` if the client acts for itself.
+    pub user_id: Option<Arc<str>>,
+    /// `jti`.
+    pub token_id: Option<Arc<str>>,
+    /// The scopes, in order of appearance, each once.
+    pub scopes: Vec<Box<str>>,
+    /// The groups, likewise.
+    pub groups: Vec<Box<str>>,
+    /// All of `aud`.
+    pub audiences: Vec<Box<str>>,
+    /// `exp`, in seconds since 1970. For an introspected token without `exp`, [`Self::fresh_until`].
+    pub expires_at: u64,
+    /// `iat`, in seconds since 1970.
+    pub issued_at: Option<u64>,
+    /// Until when this may be believed without asking again, in seconds since 1970: `expires_at`, or earlier if the
+    /// token was introspected. The time to give to a cache.
+    pub fresh_until: u64,
+    /// All claims.
+    pub claims: Map<String, Value>,
+    /// Whether the claims come from introspection rather than from the token itself.
+    pub opaque: bool,
+}
+
+impl Identity {
+    /// All values of a claim.
+    pub fn claim(&self, path: &ClaimPath) -> Vec<&Value> {
+        path.select(&self.claims)
+    }
+}
+
+impl fmt::Debug for Identity {
+    /// Without the claims, which may hold personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("provider", &self.provider)
+            .field("subject", &self.subject)
+            .field("client_id", &self.client_id)
+            .field("user_id", &self.user_id)
+            .field("token_id", &self.token_id)
+            .field("scopes", &self.scopes)
+            .field("groups", &self.groups)
+            .field("expires_at", &self.expires_at)
+            .field("opaque", &self.opaque)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The values of all paths, strings only, each once. `split` at spaces for scopes.
+pub(crate) fn texts(paths: &[ClaimPath], claims: &Map<String, Value>, split: bool) -> Vec<Box<str>> {
+    let mut found: Vec<Box<str>> = Vec::new();
+    let mut add = |text: &str| {
+        if !text.is_empty() && !found.iter().any(|known| **known == *text) {
+            found.push(text.into());
+        }
+    };
+    for text in paths
+        .iter()
+        .flat_map(|path| path.select(claims))
+        .filter_map(Value::as_str)
+    {
+        if split {
+            text.split(' ').for_each(&mut add)
+        } else {
+            add(text)
+        }
+    }
+    found
+}
+
+pub(crate) fn client(names: &ClaimNames, claims: &Map<String, Value>) -> Option<Arc<str>> {
+    names
+        .client
+        .iter()
+        .find_map(|path| path.text(claims))
+        .map(Into::into)
+}
+
+/// The user, or `None` if the token is a client's own.
+pub(crate) fn user(
+    names: &ClaimNames,
+    claims: &Map<String, Value>,
+    subject: &str,
+    client: Option<&str>,
+) -> Option<Arc<str>> {
+    if client.is_some_and(|client| speaks_for_itself(claims, subject, client)) {
+        return None;
+    }
+    let unverified = claims
+        .get("email_verified")
+        .is_some_and(|verified| !matches!(verified, Value::Bool(true)) && verified.as_str() != Some("true"));
+    names
+        .user
+        .iter()
+        .filter(|path| !(unverified && path.is_member("email")))
+        .find_map(|path| path.text(claims))
+        .map(Into::into)
+}
+
+/// Whether the token comes from the client credentials grant (RFC 6749 section 4.4). RFC 9068 section 2.2 lets `sub`
+/// name the client then; some providers say it otherwise.
+fn speaks_for_itself(claims: &Map<String, Value>, subject: &str, client: &str) -> bool {
+    let claim = |name: &str| claims.get(name).and_then(Value::as_str);
+    let by_subject = subject == client;
+    let by_grant = ["gty", "grant_type"]
+        .iter()
+        .filter_map(|name| claim(name))
+        .any(|grant| matches!(grant, "client-credentials" | "client_credentials"));
+    let auth0 = subject.strip_suffix("@clients") == Some(client);
+    let entra = claim("idtyp") == Some("app");
+    let keycloak = claim("preferred_username")
+        .and_then(|name| name.strip_prefix("service-account-"))
+        .is_some_and(|name| name.eq_ignore_ascii_case(client))
+        || claim("jti").is_some_and(keycloak_client_credentials);
+    by_subject || by_grant || auth0 || entra || keycloak
+}
+
+/// Keycloak 26 and later writes session type, token type and grant before the random part of `jti`; `cc` is the grant
+/// of client credentials.
+fn keycloak_client_credentials(token_id: &str) -> bool {
+    token_id.split_once(':').is_some_and(|(kind, _)| {
+        kind.len() == 6 && kind.ends_with("cc") && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+    })
+}

@@ -1,0 +1,181 @@
+//! JSON objects without duplicate members.
+//!
+//! RFC 7515 section 4 and RFC 7519 section 4 let a parser either refuse duplicates or take the last; two readers of one
+//! token could see different claims. Here they are refused, at every depth.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::TokenError;
+
+/// Deeper claims than these are in no honest token.
+const MAX_DEPTH: usize = 16;
+
+/// The object that `bytes` are, exactly.
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, TokenError> {
+    let duplicate = Cell::new(false);
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict {
+        depth: MAX_DEPTH,
+        duplicate: &duplicate,
+    }
+    .deserialize(&mut deserializer);
+    match value.and_then(|value| deserializer.end().map(|()| value)) {
+        Ok(Value::Object(members)) => Ok(members),
+        Err(_) if duplicate.get() => Err(TokenError::DuplicateMember),
+        _ => Err(TokenError::Malformed),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    depth: usize,
+    duplicate: &'a Cell<bool>,
+}
+
+impl Strict<'_> {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        let depth = self
+            .depth
+            .checked_sub(1)
+            .ok_or_else(|| E::custom("nested too deeply"))?;
+        Ok(Self { depth, ..self })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let seed = self.deeper()?;
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element_seed(seed)? {
+            array.push(element);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let seed = self.deeper()?;
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(seed)?;
+            if object.insert(name, value).is_some() {
+                self.duplicate.set(true);
+                return Err(A::Error::custom("duplicate member"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn duplicates_are_refused_at_every_depth() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"{"a":[{"b":1,"b":2}]}"#,
+            r#"{"iss":"a","\u0069ss":"b"}"#,
+        ] {
+            assert_eq!(
+                object(text.as_bytes()),
+                Err(TokenError::DuplicateMember),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_one_complete_object_is_taken() {
+        for text in [
+            "",
+            "1",
+            "[]",
+            "null",
+            "{",
+            "{}{}",
+            "{} x",
+            "{\"a\":1e999}",
+            "{\"a\":\"\\ud800\"}",
+            "\u{feff}{}",
+        ] {
+            assert_eq!(object(text.as_bytes()), Err(TokenError::Malformed), "{text}");
+        }
+        assert_eq!(
+            object(b" {\"a\" : [1, -1, 1.5, true, null, \"x\"] }\n")
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(object(nested(MAX_DEPTH - 1).as_bytes()).is_ok());
+        assert_eq!(object(nested(MAX_DEPTH).as_bytes()), Err(TokenError::Malformed));
+        assert_eq!(object(nested(100_000).as_bytes()), Err(TokenError::Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let _ = object(&bytes);
+        }
+
+        #[test]
+        fn what_is_accepted_reads_as_ordinary_json(text in r#"\{("[ab]":[0-9\[\]{}"ab,:]{0,8},?){0,4}\}"#) {
+            if let Ok(members) = object(text.as_bytes()) {
+                prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), Value::Object(members));
+            }
+        }
+    }
+}

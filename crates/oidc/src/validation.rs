@@ -1,0 +1,201 @@
+//! The checks on claims that need no key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::identity::{self, Identity};
+use crate::{ProviderConfig, TokenError};
+
+/// Where claims come from, which decides what may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From a JWT.
+    Token,
+    /// From an introspection response, to be believed for so many seconds.
+    Introspection { seconds: u64, audience_optional: bool },
+}
+
+/// Checks the header `typ`.
+pub(crate) fn header_type(config: &ProviderConfig, typ: Option<&str>) -> Result<(), TokenError> {
+    let allowed = match typ {
+        None => config.allow_missing_type,
+        Some(typ) => config
+            .token_types
+            .iter()
+            .any(|allowed| bare(allowed).eq_ignore_ascii_case(bare(typ))),
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(TokenError::WrongType)
+    }
+}
+
+/// A media type without the `application/` that RFC 7515 section 4.1.9 lets a token leave out.
+fn bare(typ: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
+        _ => typ,
+    }
+}
+
+/// Checks all claims and makes the identity. For a token, the caller verifies the signature as well.
+pub(crate) fn claims(
+    config: &ProviderConfig,
+    (provider, issuer): (&Arc<str>, &Arc<str>),
+    typ: Option<&str>,
+    claims: Map<String, Value>,
+    now: u64,
+    source: Source,
+) -> Result<Identity, TokenError> {
+    match text(&claims, "iss")? {
+        Some(iss) if iss == &**issuer => {}
+        Some(_) => return Err(TokenError::UnknownIssuer),
+        None if source == Source::Token => return Err(missing("iss")),
+        None => {}
+    }
+    purpose(config, typ, &claims)?;
+    let audiences = audiences(&claims)?;
+    match source {
+        Source::Introspection {
+            audience_optional: true,
+            ..
+        } if audiences.is_empty() => {}
+        _ if audiences.is_empty() => return Err(missing("aud")),
+        _ if audiences
+            .iter()
+            .any(|audience| config.audiences.iter().any(|own| **own == **audience)) => {}
+        _ => return Err(TokenError::WrongAudience),
+    }
+    let (expires_at, fresh_until) = times(config.leeway, &claims, now, source)?;
+    if claims.contains_key("cnf") && !config.allow_sender_constrained {
+        return Err(TokenError::SenderConstrained);
+    }
+    for path in &config.required_claims {
+        if path.select(&claims).into_iter().all(Value::is_null) {
+            return Err(TokenError::MissingClaim(path.to_string()));
+        }
+    }
+
+    let client_id = identity::client(&config.claims, &claims);
+    let subject: Arc<str> = match (text(&claims, "sub")?.filter(|sub| !sub.is_empty()), &client_id) {
+        (Some(sub), _) => sub.into(),
+        (None, Some(client)) if config.allow_missing_subject || source != Source::Token => Arc::clone(client),
+        _ => return Err(missing("sub")),
+    };
+    Ok(Identity {
+        provider: Arc::clone(provider),
+        issuer: Arc::clone(issuer),
+        user_id: identity::user(&config.claims, &claims, &subject, client_id.as_deref()),
+        subject,
+        client_id,
+        token_id: text(&claims, "jti")?.map(Into::into),
+        scopes: identity::texts(&config.claims.scopes, &claims, true),
+        groups: identity::texts(&config.claims.groups, &claims, false),
+        audiences,
+        expires_at,
+        issued_at: number(&claims, "iat")?,
+        fresh_until,
+        claims,
+        opaque: source != Source::Token,
+    })
+}
+
+/// Refuses tokens that were issued for something other than access (RFC 8725 section 3.11).
+fn purpose(
+    config: &ProviderConfig,
+    header_type: Option<&str>,
+    claims: &Map<String, Value>,
+) -> Result<(), TokenError> {
+    let access = |typ: &str| {
+        ["bearer", "at+jwt", "dpop"]
+            .iter()
+            .any(|name| bare(typ).eq_ignore_ascii_case(name))
+    };
+    // Keycloak says in the claim `typ` what the token is for: Bearer, ID, Refresh, Offline, Logout.
+    let claimed = text(claims, "typ")?;
+    let allowed = match claimed {
+        None => true,
+        Some(typ) if typ.eq_ignore_ascii_case("ID") => !config.reject_id_tokens,
+        Some(typ) => access(typ),
+    };
+    // Security event tokens and logout tokens (OpenID Connect Back-Channel Logout section 2.4).
+    let event = claims
+        .get("events")
+        .and_then(Value::as_object)
+        .is_some_and(|events| events.keys().any(|name| name.starts_with("http")));
+    // `nonce` and the hashes are members of an ID token; some Keycloak versions copy `nonce` into access tokens, which
+    // then say what they are.
+    let said_to_be_access = claimed.is_some_and(access) || header_type.is_some_and(access);
+    let id_token = claims.contains_key("at_hash")
+        || claims.contains_key("c_hash")
+        || (claims.contains_key("nonce") && !said_to_be_access);
+    if !allowed || event || (id_token && config.reject_id_tokens) {
+        return Err(TokenError::WrongType);
+    }
+    Ok(())
+}
+
+/// `aud`: one string or an array of strings (RFC 7519 section 4.1.3).
+fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenError> {
+    match claims.get("aud") {
+        None => Ok(Vec::new()),
+        Some(Value::String(audience)) => Ok(vec![audience.as_str().into()]),
+        Some(Value::Array(audiences)) => audiences
+            .iter()
+            .map(|audience| audience.as_str().map(Into::into).ok_or(TokenError::Malformed))
+            .collect(),
+        Some(_) => Err(TokenError::Malformed),
+    }
+}
+
+/// Checks `exp`, `nbf` and `iat`; gives the end of the token and the end of believing it.
+fn times(
+    leeway: Duration,
+    claims: &Map<String, Value>,
+    now: u64,
+    source: Source,
+) -> Result<(u64, u64), TokenError> {
+    let leeway = leeway.as_secs();
+    let limit = match source {
+        Source::Token => u64::MAX,
+        Source::Introspection { seconds, .. } => now.saturating_add(seconds),
+    };
+    let expires_at = match (number(claims, "exp")?, source) {
+        (Some(exp), _) => exp,
+        (None, Source::Introspection { .. }) => limit,
+        (None, Source::Token) => return Err(missing("exp")),
+    };
+    if now >= expires_at.saturating_add(leeway) {
+        return Err(TokenError::Expired);
+    }
+    for name in ["nbf", "iat"] {
+        if number(claims, name)?.is_some_and(|at| at > now.saturating_add(leeway)) {
+            return Err(TokenError::NotYetValid);
+        }
+    }
+    Ok((expires_at, expires_at.min(limit)))
+}
+
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, TokenError> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(TokenError::Malformed),
+    }
+}
+
+/// A `NumericDate`. Fractions, which RFC 7519 allows and nobody sends, are refused with negative numbers and strings.
+fn number(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>, TokenError> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or(TokenError::Malformed),
+    }
+}
+
+fn missing(name: &str) -> TokenError {
+    TokenError::MissingClaim(name.to_owned())
+}

@@ -10,12 +10,19 @@
 //! 4. the [`model`] itself;
 //! 5. `check`: rules that concern several values or their meaning.
 
+mod check;
 mod diagnostic;
 mod load;
 pub mod model;
+mod parts;
+mod refer;
+mod report;
 mod source;
+mod structure;
 mod surroundings;
+mod tree;
 pub mod value;
+mod yaml;
 
 pub use self::{
     diagnostic::{Diagnostic, Diagnostics, Position, Severity},

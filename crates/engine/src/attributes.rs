@@ -1,6 +1,9 @@
 //! Claims of the caller's token that the engine may use in document-level security.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
+
+use access::{ClaimPath, ClaimPathError};
+use serde_json::{Map, Value};
 
 /// Why a claim cannot become an attribute.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -13,6 +16,15 @@ pub enum AttributeError {
         "attribute name `{0}` is not usable: use lower-case letters, digits, `_` and `-`, beginning with a letter"
     )]
     Name(String),
+    /// The claim path cannot be read.
+    #[error("attribute `{name}`")]
+    Path {
+        /// The attribute.
+        name: String,
+        /// What is wrong with its path.
+        #[source]
+        source: ClaimPathError,
+    },
     /// The claim has several values, and an attribute holds one.
     #[error(
         "the claim at `{path}` has {count} values, but attribute `{name}` holds one; \
@@ -52,12 +64,13 @@ pub enum AttributeError {
 ///   whose roles do not need the attribute are not disturbed. An empty string in its place would be an answer: a
 ///   `must_not` on the attribute would match every document.
 #[derive(Clone, Debug, Default)]
-pub struct Attributes(Vec<(String, String)>);
+pub struct Attributes(Vec<(String, ClaimPath)>);
 
 impl Attributes {
     /// Checks the names of a configuration: attribute name to claim path.
     pub fn new(configured: &BTreeMap<String, String>, reserved: &[&str]) -> Result<Self, AttributeError> {
-        for name in configured.keys() {
+        let mut attributes = Vec::with_capacity(configured.len());
+        for (name, path) in configured {
             let plain =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
             if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(plain) {
@@ -66,38 +79,38 @@ impl Attributes {
             if reserved.contains(&name.as_str()) {
                 return Err(AttributeError::Reserved(name.clone()));
             }
+            let path = path.parse().map_err(|source| AttributeError::Path {
+                name: name.clone(),
+                source,
+            })?;
+            attributes.push((name.clone(), path));
         }
-        Ok(Self(
-            configured
-                .iter()
-                .map(|(name, path)| (name.clone(), path.clone()))
-                .collect(),
-        ))
+        Ok(Self(attributes))
     }
 
     /// The attributes of one caller, by name.
-    pub fn read(&self, claims: &dyn Fn(&str) -> Vec<String>) -> Result<Vec<(&str, String)>, AttributeError> {
+    pub fn read<'a>(
+        &'a self,
+        claims: &'a Map<String, Value>,
+    ) -> Result<Vec<(&'a str, Cow<'a, str>)>, AttributeError> {
         let mut found = Vec::with_capacity(self.0.len());
         for (name, path) in &self.0 {
-            let mut values = claims(path);
+            let mut values = path.texts(claims);
             values.dedup();
-            match values.len() {
-                0 => {}
-                1 => {
-                    let value = values.remove(0);
-                    if !is_safe(&value) {
-                        return Err(AttributeError::Unsafe {
-                            name: name.clone(),
-                            path: path.clone(),
-                        });
-                    }
-                    found.push((name.as_str(), value));
+            let error = || (name.clone(), path.as_str().to_owned());
+            match (values.pop(), values.len()) {
+                (None, _) => {}
+                (Some(value), 0) if is_safe(&value) => found.push((name.as_str(), value)),
+                (Some(_), 0) => {
+                    let (name, path) = error();
+                    return Err(AttributeError::Unsafe { name, path });
                 }
-                count => {
+                (Some(_), others) => {
+                    let (name, path) = error();
                     return Err(AttributeError::Several {
-                        name: name.clone(),
-                        path: path.clone(),
-                        count,
+                        name,
+                        path,
+                        count: others + 1,
                     });
                 }
             }
@@ -127,13 +140,12 @@ mod tests {
     fn values() {
         let attributes = Attributes::new(&one("tenant", "org.id"), &[]).unwrap();
         let read = |values: &[&str]| {
-            let values: Vec<_> = values.iter().map(|&v| v.to_owned()).collect();
-            attributes
-                .read(&move |path| {
-                    assert_eq!(path, "org.id");
-                    values.clone()
-                })
-                .map(|found| found.into_iter().map(|(_, value)| value).collect::<Vec<_>>())
+            let claims = serde_json::json!({ "org": { "id": values } });
+            let found = attributes.read(claims.as_object().unwrap())?;
+            Ok(found
+                .into_iter()
+                .map(|(_, value)| value.into_owned())
+                .collect::<Vec<_>>())
         };
         assert_eq!(read(&[]).unwrap(), Vec::<String>::new());
         for safe in [
@@ -178,7 +190,8 @@ mod tests {
     #[test]
     fn a_refused_value_is_not_repeated_in_the_message() {
         let attributes = Attributes::new(&one("tenant", "t"), &[]).unwrap();
-        let error = attributes.read(&|_| vec!["hunter2*".to_owned()]).unwrap_err();
+        let claims = serde_json::json!({ "t": "hunter2*" });
+        let error = attributes.read(claims.as_object().unwrap()).unwrap_err();
         assert!(!error.to_string().contains("hunter2"));
     }
 
@@ -200,5 +213,7 @@ mod tests {
                 "{name}"
             );
         }
+        let path = Attributes::new(&one("tenant", "a..b"), &[]);
+        assert!(matches!(path, Err(AttributeError::Path { .. })));
     }
 }

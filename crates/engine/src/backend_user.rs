@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use http::HeaderValue;
 
-use crate::{BackendUser, Caller, Credential, IdentityError};
+use crate::{Caller, Credential, IdentityError};
 
 /// The engine users of a cluster with their ready-made `Authorization` values.
 ///
@@ -30,11 +30,15 @@ impl BackendUsers {
 
     /// The user named by the mapping of the very scopes that allow this request.
     pub fn credential(&self, caller: &Caller<'_>) -> Result<Credential, IdentityError> {
-        let name = match caller.backend_user {
-            BackendUser::Named(name) => name,
-            BackendUser::Unnamed => return Err(IdentityError::NoBackendUser),
-            BackendUser::Conflicting => return Err(IdentityError::ConflictingBackendUsers),
-        };
+        let user = caller
+            .permit
+            .backend_user()?
+            .ok_or(IdentityError::NoBackendUser)?;
+        self.of(user)
+    }
+
+    /// The credential of one user, by name.
+    pub(crate) fn of(&self, name: &str) -> Result<Credential, IdentityError> {
         let (name, value) = self
             .0
             .get_key_value(name)

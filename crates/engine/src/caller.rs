@@ -2,7 +2,9 @@
 
 use std::{fmt, net::IpAddr, sync::Arc, time::SystemTime};
 
+use access::Permit;
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 
 /// A verified caller together with what allowed this request.
 #[derive(Clone, Copy)]
@@ -15,31 +17,16 @@ pub struct Caller<'a> {
     pub client_id: Option<&'a str>,
     /// The token's `sub`; names the caller when neither user nor client is known.
     pub subject: &'a str,
-    /// The canonical strings of the scopes that allowed this request.
-    pub scopes: &'a [Arc<str>],
-    /// The backend roles that the configuration maps to exactly those scopes.
-    pub roles: &'a [Arc<str>],
-    /// The engine user that the mappings behind those scopes name.
-    pub backend_user: BackendUser<'a>,
-    /// The values that the caller's token has at a claim path.
-    pub claims: &'a dyn Fn(&str) -> Vec<String>,
+    /// What allowed this request: its scopes, and the roles and the engine user of the mappings behind exactly those.
+    pub permit: &'a Permit,
+    /// All claims of the caller's token, for attributes.
+    pub claims: &'a Map<String, Value>,
     /// The address the request came from.
     pub source: IpAddr,
     /// The caller's own token. Only `forward` reads it.
     pub token: Option<&'a SecretString>,
     /// The present time.
     pub now: SystemTime,
-}
-
-/// The engine user named by the mappings behind the scopes of a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum BackendUser<'a> {
-    /// No mapping names one.
-    Unnamed,
-    /// All that name one name this.
-    Named(&'a str),
-    /// Two of the scopes that this request needs belong to different engine users; no single one may answer it.
-    Conflicting,
 }
 
 impl Caller<'_> {
@@ -50,7 +37,13 @@ impl Caller<'_> {
 
     /// The backend roles of this request: scopes and mapped roles, sorted, each once.
     pub(crate) fn backend_roles(&self) -> Vec<Arc<str>> {
-        let mut roles: Vec<_> = self.scopes.iter().chain(self.roles).cloned().collect();
+        let mut roles: Vec<_> = self
+            .permit
+            .scopes
+            .iter()
+            .chain(&self.permit.roles)
+            .cloned()
+            .collect();
         roles.sort_unstable();
         roles.dedup();
         roles
@@ -64,9 +57,7 @@ impl fmt::Debug for Caller<'_> {
             .field("user_id", &self.user_id)
             .field("client_id", &self.client_id)
             .field("subject", &self.subject)
-            .field("scopes", &self.scopes)
-            .field("roles", &self.roles)
-            .field("backend_user", &self.backend_user)
+            .field("permit", &self.permit)
             .field("source", &self.source)
             .finish_non_exhaustive()
     }

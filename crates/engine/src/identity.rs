@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use access::BackendUserConflict;
 use http::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 
@@ -122,11 +123,8 @@ pub enum IdentityError {
     )]
     NoBackendUser,
     /// The mappings name different engine users for this request.
-    #[error(
-        "the scopes that this request needs map to different backend users, and no single one may answer it; \
-         ask for the parts in separate requests, or map the scopes to one user"
-    )]
-    ConflictingBackendUsers,
+    #[error(transparent)]
+    ConflictingBackendUsers(#[from] BackendUserConflict),
     /// A mapping names an engine user that the cluster does not have.
     #[error("backend user `{0}` has no password under `backend_user.users` of this cluster")]
     UnknownBackendUser(String),
@@ -149,7 +147,7 @@ impl IdentityError {
         match self {
             Self::Attribute(AttributeError::Several { .. } | AttributeError::Unsafe { .. })
             | Self::NoBackendUser
-            | Self::ConflictingBackendUsers
+            | Self::ConflictingBackendUsers(_)
             | Self::NoToken => 403,
             _ => 500,
         }
@@ -168,7 +166,7 @@ impl IdentityError {
             Self::Attribute(_) => "identity_configuration",
             Self::Role(_) | Self::HeaderValue => "identity_not_sendable",
             Self::NoBackendUser => "no_backend_user",
-            Self::ConflictingBackendUsers => "conflicting_backend_users",
+            Self::ConflictingBackendUsers(_) => "conflicting_backend_users",
             Self::UnknownBackendUser(_) => "unknown_backend_user",
             Self::NoToken | Self::TokenNotAHeader => "no_token_to_forward",
             Self::Sign => "signing_failed",
@@ -183,7 +181,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::{BackendUser, testing::Fixture};
+    use crate::testing::{Fixture, permit};
 
     fn headers(credential: &Credential) -> BTreeMap<String, String> {
         credential
@@ -215,17 +213,17 @@ mod tests {
     fn a_backend_user_comes_from_the_mapping_only() {
         let settings = serde_json::from_str(r#"{"users":{"logs_reader":"s3cret","other":"x"}}"#).unwrap();
         let identity = EngineIdentity::from_config(&config::model::Identity::BackendUser(settings)).unwrap();
-        let mut fixture = Fixture::new(&["read:logs-*"], &["sre"]);
-        for (named, status, reason) in [
-            (BackendUser::Unnamed, 403, "no_backend_user"),
-            (BackendUser::Conflicting, 403, "conflicting_backend_users"),
-            (BackendUser::Named("admin"), 500, "unknown_backend_user"),
+        let ask = rest::classify("GET", "/logs-app/_search", None).unwrap();
+        let mut fixture = Fixture::new(&[], &[]);
+        for (user, status, reason) in [
+            (None, 403, "no_backend_user"),
+            (Some("admin"), 500, "unknown_backend_user"),
         ] {
-            fixture.backend_user = named;
+            fixture.permit = permit("read:logs-*", user, &ask);
             let error = fixture.with(|caller| identity.credential(caller)).unwrap_err();
             assert_eq!((error.status(), error.reason()), (status, reason));
         }
-        fixture.backend_user = BackendUser::Named("logs_reader");
+        fixture.permit = permit("read:logs-*", Some("logs_reader"), &ask);
         let credential = fixture.with(|caller| identity.credential(caller)).unwrap();
         assert_eq!(
             headers(&credential)["authorization"],

@@ -27,7 +27,7 @@ mod testing;
 
 pub use attributes::{AttributeError, Attributes};
 pub use backend_user::BackendUsers;
-pub use caller::{BackendUser, Caller};
+pub use caller::Caller;
 pub use credential::Credential;
 pub use identity::{EngineIdentity, IdentityError};
 pub use key::{KeyError, KeyKind, SigningKey, generate_key};

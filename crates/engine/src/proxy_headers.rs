@@ -116,9 +116,7 @@ mod tests {
     fn user_roles_and_attributes() {
         let identity = identity(r#"{"attributes":{"tenant":"org"}}"#).unwrap();
         let mut fixture = Fixture::new(&["read:logs-*", "read:metrics-*"], &["sre"]);
-        fixture
-            .claims
-            .insert("org".to_owned(), vec!["Zürich 100%".to_owned()]);
+        fixture.claims.insert("org".to_owned(), "Zürich 100%".into());
         let credential = fixture.with(|caller| identity.credential(caller)).unwrap();
         let headers: Vec<_> = credential
             .headers()
@@ -141,7 +139,7 @@ mod tests {
         let identity = identity("{}").unwrap();
         let mut fixture = Fixture::new(&["read:logs-*"], &[]);
         for bad in ["sre,admin", "a b", "a\nb", "é"] {
-            fixture.roles = arcs(&[bad]);
+            fixture.permit.roles = arcs(&[bad]);
             assert!(
                 matches!(
                     fixture.with(|caller| identity.credential(caller)),

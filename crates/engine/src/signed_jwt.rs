@@ -1,6 +1,7 @@
 //! Identity `signed_jwt`: a JWT of a few minutes for the engine's `jwt` domain.
 
 use std::{
+    borrow::Cow,
     fmt, fs,
     sync::{
         Arc,
@@ -130,7 +131,7 @@ impl SignedJwt {
     fn mint(
         &self,
         caller: &Caller<'_>,
-        attributes: &[(&str, String)],
+        attributes: &[(&str, Cow<'_, str>)],
         now: u64,
     ) -> Result<Minted, IdentityError> {
         let name: Arc<str> = engine_user_name(caller.provider, caller.principal()).into();
@@ -213,7 +214,7 @@ impl Minted {
 }
 
 /// All that a token says of its caller, each part with its length in front, so that no two differing callers meet.
-fn cache_key(caller: &Caller<'_>, attributes: &[(&str, String)]) -> Vec<u8> {
+fn cache_key(caller: &Caller<'_>, attributes: &[(&str, Cow<'_, str>)]) -> Vec<u8> {
     let mut key = Vec::with_capacity(256);
     let mut part = |text: &str| {
         key.extend_from_slice(&text.len().to_le_bytes());
@@ -224,7 +225,7 @@ fn cache_key(caller: &Caller<'_>, attributes: &[(&str, String)]) -> Vec<u8> {
     // An absent client and an empty one differ.
     part(if caller.client_id.is_some() { "client" } else { "" });
     part(caller.client_id.unwrap_or_default());
-    for list in [caller.scopes, caller.roles] {
+    for list in [caller.permit.scopes.as_slice(), caller.permit.roles.as_slice()] {
         for text in list {
             part(text);
         }
@@ -305,7 +306,7 @@ mod tests {
             let identity = identity(kind);
             let mut fixture = Fixture::new(&["read:metrics-*", "read:logs-*"], &["sre"]);
             fixture.now = SystemTime::now();
-            fixture.claims.insert("org".to_owned(), vec!["acme".to_owned()]);
+            fixture.claims.insert("org".to_owned(), "acme".into());
             let claims = claims(&identity, &token(&identity, &fixture));
             assert_eq!(claims["sub"], "keycloak:alice");
             assert_eq!(claims["client_id"], "agent");
@@ -383,9 +384,9 @@ mod tests {
             |f| f.user = None,
             |f| f.client = None,
             |f| f.client = Some(String::new()),
-            |f| f.scopes = crate::testing::arcs(&["read:logs-*", "read:metrics-*"]),
-            |f| f.roles = crate::testing::arcs(&["sre"]),
-            |f| drop(f.claims.insert("org".to_owned(), vec!["acme".to_owned()])),
+            |f| f.permit.scopes.push("read:metrics-*".into()),
+            |f| f.permit.roles = crate::testing::arcs(&["sre"]),
+            |f| drop(f.claims.insert("org".to_owned(), "acme".into())),
         ];
         for change in changes {
             let mut fixture = Fixture::new(&["read:logs-*"], &[]);

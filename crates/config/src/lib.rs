@@ -11,8 +11,10 @@
 //! 5. `check`: rules that concern several values or their meaning.
 
 mod check;
+mod claim_path;
 mod diagnostic;
 mod load;
+mod mapper;
 pub mod model;
 mod parts;
 mod refer;
@@ -27,6 +29,7 @@ mod yaml;
 pub use self::{
     diagnostic::{Diagnostic, Diagnostics, Position, Severity},
     load::{Loaded, load, parse},
+    mapper::MappingError,
     surroundings::{Found, Surroundings},
 };
 

@@ -13,6 +13,7 @@ mod explain;
 pub(crate) mod similar;
 pub(crate) mod view;
 
+pub(crate) use self::explain::list;
 use self::view::View;
 
 /// The schema, generated once.

@@ -93,11 +93,6 @@ impl Node {
         }
     }
 
-    /// The value at `at`, if it is there.
-    pub(crate) fn get(&self, at: &At) -> Option<&Node> {
-        at.0.iter().try_fold(self, |node, step| node.step(step))
-    }
-
     fn step(&self, step: &Step) -> Option<&Node> {
         match (step, &self.kind) {
             (Step::Key(key), Kind::Map(entries)) => entries

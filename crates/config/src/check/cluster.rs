@@ -177,7 +177,7 @@ fn attributes(at: &At, attributes: &BTreeMap<String, String>, findings: &mut Sem
             findings.error(
                 &at,
                 format!("`{name}` is not an attribute name"),
-                "use letters, digits, `_`, `-` and `.`, beginning with a letter",
+                "use lower-case letters, digits, `_` and `-`, beginning with a letter",
             );
         }
         super::claim_path(&at, path, findings);

@@ -1,0 +1,146 @@
+//! From the mappings of the file to those that `access` applies.
+
+use access::{ClusterRules, Condition, Glob, Granted, Mapper, MapperError};
+
+use crate::{
+    claim_path::ClaimPath,
+    model::{Cluster, Config, Grant, Identity, Mapping, Provider},
+};
+
+/// Why a mapping cannot be applied. A configuration that [`load`](crate::load) has accepted has none of these.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum MappingError {
+    /// A granted scope is not one.
+    #[error("mappings[{index}].grant.scopes: `{scope}`: {source}")]
+    Scope {
+        /// Which mapping, from 0.
+        index: usize,
+        /// The scope as written.
+        scope: String,
+        /// Why.
+        source: access::ScopeError,
+    },
+    /// The claim path is not one.
+    #[error("mappings[{index}].claim.path: `{path}` is not a claim path: {reason}")]
+    ClaimPath {
+        /// Which mapping, from 0.
+        index: usize,
+        /// The path as written.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// It has no condition, and would apply to everyone.
+    #[error("mappings[{0}] has no condition: add `scope`, `group` or `claim`")]
+    NoCondition(usize),
+    /// The mappings make no sense together or with the cluster.
+    #[error(transparent)]
+    Mapper(#[from] MapperError),
+}
+
+impl Config {
+    /// What tokens of `provider` may do on `cluster`.
+    pub fn mapper_for(&self, cluster: &Cluster, provider: &Provider) -> Result<Mapper, MappingError> {
+        let mappings = self
+            .mappings
+            .iter()
+            .enumerate()
+            .filter(|(_, mapping)| {
+                mapping
+                    .provider
+                    .as_ref()
+                    .is_none_or(|name| *name == provider.name)
+            })
+            .map(|(index, mapping)| convert(index, mapping))
+            .collect::<Result<_, _>>()?;
+        let rules = ClusterRules {
+            name: cluster.name.as_str().into(),
+            audience: cluster.audience.as_deref().map(Into::into),
+            only_cluster: self.clusters.len() == 1,
+        };
+        Ok(Mapper::new(mappings, rules, provider.native_scopes)?)
+    }
+}
+
+impl Config {
+    /// Claim paths that other crates read themselves, in the form in which they read them.
+    pub(crate) fn settle_claim_paths(&mut self) {
+        for cluster in &mut self.clusters {
+            let attributes = match &mut cluster.identity {
+                Identity::SignedJwt(jwt) => &mut jwt.attributes,
+                Identity::ProxyHeaders(headers) => &mut headers.attributes,
+                Identity::BackendUser(_) | Identity::Forward(_) => continue,
+            };
+            for path in attributes.values_mut() {
+                if let Ok(parsed) = path.parse::<ClaimPath>() {
+                    *path = parsed.for_access().into_owned();
+                }
+            }
+        }
+    }
+}
+
+fn convert(index: usize, mapping: &Mapping) -> Result<access::Mapping, MappingError> {
+    let clusters = mapping
+        .clusters
+        .as_ref()
+        .map(|names| names.iter().map(|name| name.as_str().into()).collect());
+    Ok(access::Mapping {
+        when: condition(index, mapping)?,
+        clusters,
+        grant: granted(index, &mapping.grant)?,
+    })
+}
+
+fn condition(index: usize, mapping: &Mapping) -> Result<Condition, MappingError> {
+    let mut conditions = Vec::new();
+    if let Some(scope) = &mapping.scope {
+        conditions.push(Condition::Scope(Glob::new(scope.as_str())));
+    }
+    if let Some(group) = &mapping.group {
+        conditions.push(Condition::Group(Glob::new(group.as_str())));
+    }
+    if let Some(claim) = &mapping.claim {
+        let wrong = |reason: String| MappingError::ClaimPath {
+            index,
+            path: claim.path.clone(),
+            reason,
+        };
+        let path: ClaimPath = claim.path.parse().map_err(|error| wrong(format!("{error}")))?;
+        let path = path
+            .for_access()
+            .parse()
+            .map_err(|error| wrong(format!("{error}")))?;
+        conditions.push(Condition::Claim {
+            path,
+            equals: claim.equals.as_str().into(),
+        });
+    }
+    match (conditions.pop(), conditions.is_empty()) {
+        (None, _) => Err(MappingError::NoCondition(index)),
+        (Some(only), true) => Ok(only),
+        (Some(last), false) => {
+            conditions.push(last);
+            Ok(Condition::All(conditions))
+        }
+    }
+}
+
+fn granted(index: usize, grant: &Grant) -> Result<Granted, MappingError> {
+    let scopes = grant
+        .scopes
+        .iter()
+        .map(|scope| {
+            scope.parse().map_err(|source| MappingError::Scope {
+                index,
+                scope: scope.clone(),
+                source,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Granted {
+        scopes,
+        roles: grant.roles.iter().map(|role| role.as_str().into()).collect(),
+        backend_user: grant.backend_user.as_deref().map(Into::into),
+    })
+}

@@ -1,2 +1,7 @@
 //! Entry point.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    opensearch_oauth_proxy::commands::main()
+}

@@ -1,0 +1,298 @@
+//! The way of a request. Read [`Proxy::handle`] first.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use audit::{AuditLog, Record};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
+use uuid::Uuid;
+
+use crate::{
+    admin::Readiness,
+    authenticate, authorize,
+    body::Watched,
+    classify, credential, headers,
+    headers::text_value,
+    intake::{self, REQUEST_ID, Received},
+    listener::Peer,
+    metrics::Metrics,
+    record::Entry,
+    respond::{Rejection, ResponseBody, needed_scope},
+    snapshot::{Cluster, Limits, Snapshot},
+    trace::{self, Tracer},
+    wellknown,
+};
+
+/// The data plane: the configuration in force, the audit log, the metrics.
+#[derive(Debug)]
+pub struct Proxy {
+    snapshot: ArcSwap<Snapshot>,
+    audit: AuditLog,
+    metrics: Arc<Metrics>,
+    tracer: Tracer,
+}
+
+impl Proxy {
+    /// Puts the parts together.
+    pub fn new(snapshot: Snapshot, audit: AuditLog, metrics: Arc<Metrics>, tracer: Tracer) -> Arc<Self> {
+        Arc::new(Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            audit,
+            metrics,
+            tracer,
+        })
+    }
+
+    /// The configuration in force.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts another configuration in force. Requests under way keep theirs.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// Limits of the configuration in force.
+    pub fn limits(&self) -> Limits {
+        self.snapshot.load().limits()
+    }
+
+    /// The metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+
+    /// Sends what the tracer still holds back. Blocks for a few seconds at most.
+    pub fn tracer_shutdown(&self) {
+        self.tracer.shutdown();
+    }
+
+    /// Whether requests are worth sending here.
+    ///
+    /// One provider and one cluster suffice, since a replica that serves some callers should not be taken away from
+    /// them; what is missing is told all the same.
+    pub fn readiness(&self) -> Readiness {
+        let snapshot = self.snapshot.load();
+        let mut problems = Vec::new();
+        let mut provider_ready = false;
+        for provider in snapshot.providers().status() {
+            provider_ready |= provider.ready;
+            if !provider.ready {
+                problems.push(format!("provider {}: no keys yet", provider.name));
+            }
+        }
+        let mut cluster_ready = false;
+        for cluster in snapshot.clusters() {
+            let ready = cluster.upstream().is_ready();
+            cluster_ready |= ready;
+            if !ready {
+                problems.push(format!("cluster {}: no healthy node", cluster.name()));
+            }
+        }
+        let audit = self.audit.stats();
+        if audit.failing {
+            problems.push("audit: records cannot be written".to_owned());
+        }
+        Readiness {
+            ready: provider_ready && cluster_ready && !audit.failing,
+            problems,
+        }
+    }
+
+    /// The life of a request.
+    pub async fn handle(&self, peer: &Peer, request: Request<Incoming>) -> Response<ResponseBody> {
+        let begun = Instant::now();
+        let snapshot = self.snapshot.load_full();
+        let mut entry = self.begin(peer, &request, begun).await;
+
+        if let Some(response) = wellknown_answer(&snapshot, &request, &mut entry) {
+            return respond_own(response, entry);
+        }
+        let received = match intake::receive(request, &snapshot) {
+            Ok(received) => received,
+            Err(error) => return Rejection::Intake(error).respond(entry, None),
+        };
+        let cluster = Arc::clone(&received.cluster);
+        entry.cluster(cluster.label());
+        match self.run(&snapshot, &cluster, peer, received, &mut entry).await {
+            Ok(forwarded) => forwarded.respond(entry, snapshot.limits().body_idle),
+            Err(rejection) => rejection.respond(entry, Some(cluster.resource_metadata())),
+        }
+    }
+
+    /// From a received request to the engine's response head. Each step takes what the step before made.
+    async fn run(
+        &self,
+        snapshot: &Snapshot,
+        cluster: &Cluster,
+        peer: &Peer,
+        mut received: Received,
+        entry: &mut Entry,
+    ) -> Result<Forwarded, Rejection> {
+        let source = peer.address.ip();
+        let context = trace::take_context(&mut received.headers);
+        let mut span = self.tracer.begin(&received.method, cluster.name(), context);
+        span.inject(&mut received.headers);
+        if let Some(trace_id) = span.trace_id() {
+            entry.note(|record| record.trace_id = Some(trace_id));
+        }
+
+        let classified = classify::classify(received).map_err(Rejection::Ambiguous)?;
+        let mut scope = None;
+        if let Ok(ask) = &classified.ask {
+            span.asked(ask.operation.name);
+            let targets = ask.needs.iter().map(|need| need.on.to_string()).collect();
+            entry.asked(ask.operation.name, ask.operation.action.as_str(), targets);
+            scope = needed_scope(ask);
+        }
+        let authenticated = authenticate::identify(classified, snapshot)
+            .await
+            .map_err(|error| Rejection::Unauthenticated(error, scope))?;
+        entry.caller(authenticated.principal.identity());
+        let authorized = authorize::decide(authenticated).map_err(Rejection::Unauthorized)?;
+        let identity = credential::obtain(&authorized, source).map_err(Rejection::Identity)?;
+        entry.allowed(
+            authorized
+                .permit()
+                .scopes
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            audit::EngineIdentity {
+                kind: cluster.identity().kind().into(),
+                user: identity.name().to_owned(),
+                roles: identity.roles().iter().map(ToString::to_string).collect(),
+            },
+        );
+        let body_idle = snapshot.limits().body_idle;
+        let credentialed = credential::apply(authorized, &identity, source, entry.request_id(), body_idle)
+            .map_err(|error| Rejection::Internal(error.to_string()))?;
+        let request_body = credentialed.progress();
+        entry.watch_request(Arc::clone(&request_body));
+
+        let answer = cluster
+            .upstream()
+            .send(credentialed)
+            .await
+            .map_err(Rejection::Upstream)?;
+        span.answered(answer.response.status());
+        if answer.response.status() == StatusCode::UNAUTHORIZED {
+            return Err(Rejection::IdentityRefused {
+                node: answer.lease.node().to_owned(),
+            });
+        }
+        Ok(Forwarded { answer, request_body })
+    }
+
+    async fn begin(&self, peer: &Peer, request: &Request<Incoming>, begun: Instant) -> Entry {
+        let request_id = Uuid::new_v4().simple().to_string();
+        let mut record = Record::begin(request_id, request.method().as_str(), request.uri().path());
+        record.http_version = match request.version() {
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_11 => "HTTP/1.1",
+            Version::HTTP_2 => "HTTP/2",
+            _ => "unknown",
+        }
+        .into();
+        // Under `when_full: wait` this is where a full audit queue holds requests back.
+        let slot = self.audit.reserve().await;
+        Entry::begin(record, slot, begun, peer, &self.metrics)
+    }
+}
+
+/// An answer of the engine on its way to the client.
+struct Forwarded {
+    answer: crate::upstream::Answer,
+    request_body: Arc<crate::body::Progress>,
+}
+
+impl Forwarded {
+    fn respond(self, mut entry: Entry, body_idle: Duration) -> Response<ResponseBody> {
+        let crate::upstream::Answer {
+            response,
+            lease,
+            waited,
+        } = self.answer;
+        let (mut head, body) = response.into_parts();
+        headers::clean_response(&mut head.headers);
+        head.headers.insert(REQUEST_ID, text_value(entry.request_id()));
+        let body = Watched::new(body, body_idle);
+        entry.answered(lease.node(), head.status, waited, body.progress());
+        entry.status(head.status);
+        if head.status == StatusCode::FORBIDDEN {
+            // The engine's own no passes through with its own words; the trail says whose it was.
+            entry.note(|record| {
+                record.layer = Some("engine".into());
+                record.reason = Some("engine_denied".into());
+            });
+        }
+        let mut response = Response::new(ResponseBody::engine(body, lease, self.request_body, entry));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        response
+    }
+}
+
+/// The answer to a request for resource metadata; needs no token (RFC 9728 §3).
+fn wellknown_answer(
+    snapshot: &Snapshot,
+    request: &Request<Incoming>,
+    entry: &mut Entry,
+) -> Option<Result<Vec<u8>, StatusCode>> {
+    let resource = wellknown::resource_path(request.uri().path())?;
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Some(Err(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    let host = intake::host(request.headers(), request.uri().authority(), request.version()).ok();
+    let target = if resource.is_empty() { "/" } else { resource }.parse().ok();
+    let found = host
+        .zip(target)
+        .and_then(|(host, target)| snapshot.route(&host, &target));
+    let Some((cluster, rest)) = found else {
+        return Some(Err(StatusCode::NOT_FOUND));
+    };
+    if rest.as_str() != "/" {
+        return Some(Err(StatusCode::NOT_FOUND));
+    }
+    entry.cluster(cluster.label());
+    Some(wellknown::metadata(snapshot, &cluster).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+fn respond_own(answer: Result<Vec<u8>, StatusCode>, mut entry: Entry) -> Response<ResponseBody> {
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
+        Err(status) => (status, Vec::new()),
+    };
+    entry.note(|record| {
+        record.decision = if status.is_success() {
+            audit::Decision::Allow
+        } else {
+            audit::Decision::Deny
+        };
+        record.operation = Some("oauth.protected_resource_metadata".into());
+        record.layer = (!status.is_success()).then(|| "request".into());
+    });
+    entry.status(status);
+    let request_id = text_value(entry.request_id());
+    let mut response = Response::new(ResponseBody::own(body, entry));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, request_id);
+    if status.is_success() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
+        // Metadata is public; browser-based clients read it across origins (RFC 9728 §3.1 names no restriction).
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    response
+}

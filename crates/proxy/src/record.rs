@@ -1,0 +1,207 @@
+//! What is written about a request: one audit record and its metrics, whatever becomes of it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use audit::{Decision, EngineIdentity, Outcome, Record, Slot};
+use http::StatusCode;
+
+use crate::{
+    body::Progress,
+    listener::Peer,
+    metrics::{Held, Metrics, RequestLabels, status_class},
+};
+
+/// The record of one request in the making.
+///
+/// It travels with the request and then with the response's body, and is written when dropped: at the end of the body,
+/// or when the client goes away, or when a task is cancelled. There is no path on which a request leaves no record.
+#[derive(Debug)]
+pub struct Entry {
+    record: Option<Box<Record>>,
+    slot: Option<Slot>,
+    begun: Instant,
+    cluster: Option<Arc<str>>,
+    action: Option<&'static str>,
+    refusal: Option<(&'static str, &'static str)>,
+    request: Option<Arc<Progress>>,
+    response: Option<Arc<Progress>>,
+    upstream: Option<Duration>,
+    metrics: Arc<Metrics>,
+    _in_flight: Held,
+}
+
+impl Entry {
+    /// Begins the record of a request whose head has just been read; `slot` is its place in the audit queue.
+    pub fn begin(record: Record, slot: Slot, begun: Instant, peer: &Peer, metrics: &Arc<Metrics>) -> Self {
+        let mut record = Box::new(record);
+        record.source = Some(peer.address);
+        record.tls = peer.tls.map(Into::into);
+        // Dropped without an answer: the only way this happens is that hyper gave up on the connection.
+        record.outcome = Outcome::ClientGone;
+        Self {
+            record: Some(record),
+            slot: Some(slot),
+            begun,
+            cluster: None,
+            action: None,
+            refusal: None,
+            request: None,
+            response: None,
+            upstream: None,
+            metrics: Arc::clone(metrics),
+            _in_flight: metrics.request_begun(),
+        }
+    }
+
+    /// Fills in the record.
+    pub fn note(&mut self, fill: impl FnOnce(&mut Record)) {
+        if let Some(record) = &mut self.record {
+            fill(record);
+        }
+    }
+
+    /// The id that a refused client is told.
+    pub fn decision_id(&self) -> uuid::Uuid {
+        self.record
+            .as_ref()
+            .map(|record| record.decision_id)
+            .unwrap_or_default()
+    }
+
+    /// The id of the request, sent to the client and the engine.
+    pub fn request_id(&self) -> &str {
+        self.record
+            .as_ref()
+            .map(|record| record.request_id.as_str())
+            .unwrap_or_default()
+    }
+
+    /// The cluster has been found.
+    pub fn cluster(&mut self, name: &Arc<str>) {
+        self.cluster = Some(Arc::clone(name));
+        self.note(|record| record.cluster = Some(name.to_string()));
+    }
+
+    /// What is asked has been understood.
+    pub fn asked(&mut self, operation: &'static str, action: &'static str, targets: Vec<String>) {
+        self.action = Some(action);
+        self.note(|record| {
+            record.operation = Some(operation.into());
+            record.action = Some(action.into());
+            record.targets = targets;
+        });
+    }
+
+    /// The token was verified; this is what it says of the caller.
+    pub fn caller(&mut self, caller: &oidc::Identity) {
+        let text = |value: &Option<Arc<str>>| value.as_deref().map(str::to_owned);
+        self.note(|record| {
+            record.client_id = text(&caller.client_id);
+            record.user_id = text(&caller.user_id);
+            record.token_id = text(&caller.token_id);
+            record.subject = Some(caller.subject.to_string());
+            record.issuer = Some(caller.issuer.to_string());
+            record.provider = Some(caller.provider.to_string());
+            record.scopes = caller.scopes.iter().map(ToString::to_string).collect();
+        });
+    }
+
+    /// The request may pass, under this engine identity.
+    pub fn allowed(&mut self, permitted_by: Vec<String>, identity: EngineIdentity) {
+        self.note(|record| {
+            record.decision = Decision::Allow;
+            record.permitted_by = permitted_by;
+            record.engine_identity = Some(identity);
+        });
+    }
+
+    /// The request was refused or failed.
+    pub fn refused(&mut self, decision: Decision, layer: &'static str, reason: &'static str, detail: String) {
+        self.refusal = Some((layer, reason));
+        self.note(|record| {
+            record.decision = decision;
+            record.layer = Some(layer.into());
+            record.reason = Some(reason.into());
+            record.detail = Some(detail);
+        });
+    }
+
+    /// The request's body is on its way.
+    pub fn watch_request(&mut self, progress: Arc<Progress>) {
+        self.request = Some(progress);
+    }
+
+    /// The engine's response head has come, after waiting for `waited`.
+    pub fn answered(&mut self, node: &str, status: StatusCode, waited: Duration, progress: Arc<Progress>) {
+        self.upstream = Some(waited);
+        self.response = Some(progress);
+        if let Some(cluster) = &self.cluster {
+            self.metrics
+                .forwarded(cluster, waited, self.begun.elapsed().saturating_sub(waited));
+        }
+        self.note(|record| {
+            record.node = Some(node.to_owned());
+            record.engine_status = Some(status.as_u16());
+        });
+    }
+
+    /// The status sent to the client.
+    pub fn status(&mut self, status: StatusCode) {
+        self.note(|record| record.status = Some(status.as_u16()));
+    }
+
+    /// How the exchange ended; to be called last.
+    pub fn ended(&mut self, outcome: Outcome) {
+        self.note(|record| record.outcome = outcome);
+    }
+
+    /// Bytes of an answer of the proxy's own.
+    pub fn own_answer(&mut self, bytes: usize) {
+        self.note(|record| record.response_bytes = bytes as u64);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let (Some(mut record), Some(slot)) = (self.record.take(), self.slot.take()) else {
+            return;
+        };
+        record.duration_us = micros(self.begun.elapsed());
+        record.upstream_us = self.upstream.map(micros);
+        if let Some(request) = &self.request {
+            record.request_bytes = request.bytes();
+        }
+        if let Some(response) = &self.response {
+            record.response_bytes = response.bytes();
+        }
+        if record.status.is_none() && record.decision == Decision::Error && record.reason.is_none() {
+            record.reason = Some("client_gone".into());
+        }
+        let labels = RequestLabels {
+            cluster: self.cluster.take().unwrap_or_else(|| Arc::from("none")),
+            action: self.action.unwrap_or("none"),
+            decision: match record.decision {
+                Decision::Allow => "allow",
+                Decision::Deny => "deny",
+                Decision::Error => "error",
+            },
+            status: record
+                .status
+                .and_then(|code| StatusCode::from_u16(code).ok())
+                .map_or("none", status_class),
+        };
+        self.metrics
+            .request_ended(&labels, record.request_bytes, record.response_bytes);
+        if let Some((layer, reason)) = self.refusal {
+            self.metrics.refused(layer, reason);
+        }
+        slot.commit(*record);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

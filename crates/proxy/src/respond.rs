@@ -1,0 +1,367 @@
+//! Every way a request can fail, and what the client is told: one table from fault to status, reason and challenge.
+
+use access::Scope;
+use audit::Decision;
+use engine::IdentityError;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use rest::{Ask, Refusal};
+use serde::Serialize;
+
+pub use crate::response_body::ResponseBody;
+use crate::{
+    authenticate::AuthenticationError,
+    authorize::AuthorizationError,
+    errors,
+    headers::text_value,
+    intake::{IntakeError, REQUEST_ID},
+    record::Entry,
+    upstream::UpstreamError,
+};
+
+/// Seconds after which a client may try again when something behind us is away.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+const DECISION_ID: HeaderName = HeaderName::from_static("x-decision-id");
+
+/// Why a request gets no answer from the engine.
+#[derive(Debug)]
+pub enum Rejection {
+    /// It has no single meaning.
+    Intake(IntakeError),
+    /// Its path or query could be read in two ways.
+    Ambiguous(Refusal),
+    /// Nobody is known to ask. Holds what was asked, to name the scope that would do.
+    Unauthenticated(AuthenticationError, Option<Box<str>>),
+    /// The caller may not.
+    Unauthorized(AuthorizationError),
+    /// There is no engine identity for it.
+    Identity(IdentityError),
+    /// The engine did not take the proxy's identity.
+    IdentityRefused {
+        /// The node that answered 401.
+        node: String,
+    },
+    /// The engine did not answer.
+    Upstream(UpstreamError),
+    /// A request of the proxy's own making is faulty; a defect here.
+    Internal(String),
+}
+
+/// What a rejection looks like from outside.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The status.
+    pub status: StatusCode,
+    /// Denied by rule, or failed.
+    pub decision: Decision,
+    /// Which layer: `request`, `token`, `scope`, `identity`, `engine`.
+    pub layer: &'static str,
+    /// The stable reason code.
+    pub reason: &'static str,
+    /// The reason in words, told to the client and kept in the audit record.
+    pub detail: String,
+    /// What only the operator should read; kept in the audit record and the log.
+    pub cause: Option<String>,
+    /// The scope that would allow it.
+    pub scope: Option<String>,
+    /// The `error` of RFC 6750 §3.1, when the failure is one of authentication or scope.
+    pub oauth_error: Option<&'static str>,
+    /// Whether a challenge belongs on the answer.
+    challenge: bool,
+    allow: Option<String>,
+}
+
+impl Verdict {
+    fn new(status: StatusCode, layer: &'static str, reason: &'static str, detail: String) -> Self {
+        let decision = if status.is_server_error() {
+            Decision::Error
+        } else {
+            Decision::Deny
+        };
+        Self {
+            status,
+            decision,
+            layer,
+            reason,
+            detail,
+            cause: None,
+            scope: None,
+            oauth_error: None,
+            challenge: false,
+            allow: None,
+        }
+    }
+}
+
+/// The scope that a request needs, to be named in a challenge.
+pub fn needed_scope(ask: &Ask) -> Option<Box<str>> {
+    let scopes: Vec<String> = ask
+        .needs
+        .iter()
+        .map(|need| Scope::for_need(need, None).to_string())
+        .collect();
+    (!scopes.is_empty()).then(|| scopes.join(" ").into_boxed_str())
+}
+
+impl Rejection {
+    /// The table.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Intake(error) => {
+                let status = match error {
+                    IntakeError::Framing(violation) => {
+                        StatusCode::from_u16(violation.status()).unwrap_or(StatusCode::BAD_REQUEST)
+                    }
+                    IntakeError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+                    IntakeError::NoCluster => StatusCode::NOT_FOUND,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                let mut verdict = Verdict::new(status, "request", error.reason(), error.to_string());
+                if matches!(error, IntakeError::Form) {
+                    verdict.oauth_error = Some("invalid_request");
+                }
+                if matches!(error, IntakeError::Method(_)) {
+                    verdict.allow = Some("GET, HEAD, POST, PUT, PATCH, DELETE".to_owned());
+                }
+                verdict
+            }
+            Self::Ambiguous(refusal) => {
+                let mut verdict = of_refusal(refusal);
+                if matches!(refusal, Refusal::TokenInQuery) {
+                    verdict.oauth_error = Some("invalid_request");
+                }
+                verdict
+            }
+            Self::Unauthenticated(error, scope) => {
+                let mut verdict = of_authentication(error);
+                verdict.scope = scope.as_deref().map(str::to_owned);
+                verdict
+            }
+            Self::Unauthorized(AuthorizationError::Operation(refusal)) => of_refusal(refusal),
+            Self::Unauthorized(AuthorizationError::Scope(denial)) => {
+                let mut verdict = Verdict::new(
+                    StatusCode::FORBIDDEN,
+                    "scope",
+                    "insufficient_scope",
+                    denial.to_string(),
+                );
+                verdict.scope = Some(denial.would_allow.to_string());
+                verdict.oauth_error = Some("insufficient_scope");
+                verdict.challenge = true;
+                verdict
+            }
+            Self::Unauthorized(AuthorizationError::NoRights) => {
+                let detail = "tokens of this provider count for nothing on this cluster".to_owned();
+                Verdict::new(StatusCode::FORBIDDEN, "scope", "no_rights", detail)
+            }
+            Self::Identity(error) => {
+                let status =
+                    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let detail = if status.is_server_error() {
+                    "the proxy has no identity for this request at the engine; its operator finds the cause in the log"
+                        .to_owned()
+                } else {
+                    error.to_string()
+                };
+                let mut verdict = Verdict::new(status, "identity", error.reason(), detail);
+                verdict.cause = Some(errors::chain(error));
+                verdict
+            }
+            Self::IdentityRefused { node } => {
+                let detail = "the engine did not accept the proxy's identity; its operator should run \
+                              `opensearch-oauth-proxy engine-setup --check`";
+                let mut verdict = Verdict::new(
+                    StatusCode::BAD_GATEWAY,
+                    "engine",
+                    "engine_refused_identity",
+                    detail.to_owned(),
+                );
+                verdict.cause = Some(format!("node {node} answered 401"));
+                verdict
+            }
+            Self::Upstream(error) => of_upstream(error),
+            Self::Internal(cause) => {
+                let detail = "the proxy failed; its operator finds the cause in the log".to_owned();
+                let mut verdict =
+                    Verdict::new(StatusCode::INTERNAL_SERVER_ERROR, "request", "internal", detail);
+                verdict.cause = Some(cause.clone());
+                verdict
+            }
+        }
+    }
+
+    /// The answer, with everything noted in `entry`.
+    pub fn respond(&self, mut entry: Entry, resource_metadata: Option<&str>) -> Response<ResponseBody> {
+        let verdict = self.verdict();
+        if verdict.decision == Decision::Error {
+            tracing::warn!(
+                request_id = entry.request_id(),
+                reason = verdict.reason,
+                cause = verdict.cause.as_deref().unwrap_or(&verdict.detail),
+                "a request failed"
+            );
+        }
+        let detail = verdict.cause.as_ref().map_or_else(
+            || verdict.detail.clone(),
+            |cause| format!("{}: {cause}", verdict.detail),
+        );
+        entry.refused(verdict.decision, verdict.layer, verdict.reason, detail);
+        entry.status(verdict.status);
+
+        let body = ErrorBody::new(&verdict, &entry);
+        let text = serde_json::to_vec(&body).unwrap_or_default();
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=UTF-8"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(REQUEST_ID, text_value(entry.request_id()));
+        headers.insert(DECISION_ID, text_value(&entry.decision_id().to_string()));
+        if verdict.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge(&verdict, resource_metadata));
+        }
+        if matches!(
+            verdict.status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        ) {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some(allow) = &verdict.allow {
+            headers.insert(header::ALLOW, text_value(allow));
+        }
+        if matches!(self, Self::Intake(IntakeError::Framing(_))) {
+            // After bytes of doubtful framing nothing on this connection can be trusted.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let mut response = Response::new(ResponseBody::own(text, entry));
+        *response.status_mut() = verdict.status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Verdict {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut verdict = Verdict::new(status, "request", refusal.reason(), refusal.to_string());
+    verdict.allow = refusal.allow().map(str::to_owned);
+    verdict
+}
+
+fn of_authentication(error: &AuthenticationError) -> Verdict {
+    let (status, oauth_error) = match error {
+        // RFC 6750 §3.1: no error code for a request without any credential.
+        AuthenticationError::NoToken => (StatusCode::UNAUTHORIZED, None),
+        AuthenticationError::SeveralCredentials => (StatusCode::BAD_REQUEST, Some("invalid_request")),
+        AuthenticationError::Token(oidc::TokenError::OtherScheme) => (StatusCode::UNAUTHORIZED, None),
+        AuthenticationError::Token(error) if error.is_unavailable() => {
+            (StatusCode::SERVICE_UNAVAILABLE, None)
+        }
+        AuthenticationError::Token(error) if error.oauth_error() == "invalid_request" => {
+            (StatusCode::BAD_REQUEST, Some("invalid_request"))
+        }
+        AuthenticationError::Token(error) => (StatusCode::UNAUTHORIZED, Some(error.oauth_error())),
+    };
+    let mut verdict = Verdict::new(status, "token", error.reason(), error.to_string());
+    verdict.oauth_error = oauth_error;
+    verdict.challenge = status == StatusCode::UNAUTHORIZED || oauth_error.is_some();
+    verdict
+}
+
+fn of_upstream(error: &UpstreamError) -> Verdict {
+    let (status, reason, detail) = match error {
+        UpstreamError::Unreachable { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "engine_unreachable",
+            "no node of the cluster can be reached",
+        ),
+        UpstreamError::Broken { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "engine_broke_off",
+            "the engine broke off before answering; the request may have taken effect",
+        ),
+        UpstreamError::Timeout { .. } => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "engine_timeout",
+            "the engine did not answer in time; the request may have taken effect",
+        ),
+    };
+    let mut verdict = Verdict::new(status, "engine", reason, detail.to_owned());
+    verdict.cause = Some(errors::chain(error));
+    verdict
+}
+
+/// `WWW-Authenticate: Bearer` by RFC 6750 §3 and RFC 9728 §5.1.
+fn challenge(verdict: &Verdict, resource_metadata: Option<&str>) -> HeaderValue {
+    let mut parameters = Vec::with_capacity(4);
+    let mut quoted = |name: &str, value: &str| {
+        let safe: String = value
+            .chars()
+            .map(|c| if matches!(c, '"' | '\\') { '\'' } else { c })
+            .collect();
+        parameters.push(format!("{name}=\"{safe}\""));
+    };
+    if let Some(error) = verdict.oauth_error {
+        quoted("error", error);
+        quoted("error_description", &verdict.detail);
+    }
+    if let Some(scope) = &verdict.scope {
+        quoted("scope", scope);
+    }
+    if let Some(url) = resource_metadata {
+        quoted("resource_metadata", url);
+    }
+    text_value(format!("Bearer {}", parameters.join(", ")).trim_end())
+}
+
+/// An error body of the engine's shape, so that its clients can read it, with what the proxy has to add.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: Error<'a>,
+    status: u16,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    root_cause: [Cause<'a>; 1],
+    #[serde(flatten)]
+    cause: Cause<'a>,
+    layer: &'static str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needed_scope: Option<&'a str>,
+    decision_id: String,
+    request_id: &'a str,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Cause<'a> {
+    r#type: &'static str,
+    reason: &'a str,
+}
+
+impl<'a> ErrorBody<'a> {
+    fn new(verdict: &'a Verdict, entry: &'a Entry) -> Self {
+        let kind = match verdict.status {
+            StatusCode::UNAUTHORIZED => "authentication_exception",
+            StatusCode::FORBIDDEN => "authorization_exception",
+            status if status.is_server_error() => "proxy_exception",
+            _ => "request_refused_exception",
+        };
+        let cause = Cause {
+            r#type: kind,
+            reason: &verdict.detail,
+        };
+        Self {
+            error: Error {
+                root_cause: [cause],
+                cause,
+                layer: verdict.layer,
+                code: verdict.reason,
+                needed_scope: verdict.scope.as_deref(),
+                decision_id: entry.decision_id().to_string(),
+                request_id: entry.request_id(),
+            },
+            status: verdict.status.as_u16(),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The body of every response: the proxy's own words, or the engine's, with the request's record on board.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use audit::Outcome;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{
+    body::{BodyError, Progress, Watched},
+    record::Entry,
+    upstream::Lease,
+};
+
+/// A response body. Dropping it early closes the engine's connection and notes that the client left.
+#[derive(Debug)]
+pub struct ResponseBody(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Own { bytes: Bytes, entry: Option<Entry> },
+    Engine(Box<Engine>),
+}
+
+#[derive(Debug)]
+struct Engine {
+    body: Watched,
+    lease: Option<Lease>,
+    request: Arc<Progress>,
+    entry: Option<Entry>,
+}
+
+impl ResponseBody {
+    /// An answer of the proxy's own.
+    pub fn own(bytes: impl Into<Bytes>, mut entry: Entry) -> Self {
+        let bytes = bytes.into();
+        entry.own_answer(bytes.len());
+        let mut body = Self(Kind::Own {
+            bytes,
+            entry: Some(entry),
+        });
+        if body.is_end_stream() {
+            body.own_ended();
+        }
+        body
+    }
+
+    /// The engine's answer; `request` is the progress of the request's body on the same connection.
+    pub fn engine(body: Watched, lease: Lease, request: Arc<Progress>, entry: Entry) -> Self {
+        let mut engine = Box::new(Engine {
+            body,
+            lease: Some(lease),
+            request,
+            entry: Some(entry),
+        });
+        if engine.body.is_end_stream() {
+            engine.complete();
+        }
+        Self(Kind::Engine(engine))
+    }
+
+    fn own_ended(&mut self) {
+        if let Kind::Own { entry, .. } = &mut self.0
+            && let Some(mut entry) = entry.take()
+        {
+            entry.ended(Outcome::Complete);
+        }
+    }
+}
+
+impl Engine {
+    fn complete(&mut self) {
+        if let Some(mut entry) = self.entry.take() {
+            entry.ended(Outcome::Complete);
+        }
+        // A request body still on its way means that the engine answered early; its connection cannot be used again.
+        if let Some(lease) = self.lease.take()
+            && self.request.ended()
+        {
+            lease.release();
+        }
+    }
+
+    fn broke(&mut self, error: &BodyError) {
+        self.lease = None;
+        if let Some(mut entry) = self.entry.take() {
+            entry.ended(match error {
+                BodyError::Idle(_) => Outcome::TimedOut,
+                BodyError::Hyper(_) if self.request.broken() => Outcome::RequestBroken,
+                BodyError::Hyper(_) => Outcome::UpstreamBroken,
+            });
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Kind::Own { bytes, .. } => {
+                let bytes = std::mem::take(bytes);
+                if bytes.is_empty() {
+                    return Poll::Ready(None);
+                }
+                self.own_ended();
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Engine(engine) => {
+                let polled = Pin::new(&mut engine.body).poll_frame(cx);
+                match &polled {
+                    Poll::Ready(None) => engine.complete(),
+                    Poll::Ready(Some(Err(error))) => engine.broke(error),
+                    // Hyper does not ask again once the body says that it has ended.
+                    Poll::Ready(Some(Ok(_))) if engine.body.is_end_stream() => engine.complete(),
+                    Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Own { bytes, .. } => bytes.is_empty(),
+            Kind::Engine(engine) => engine.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Own { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Engine(engine) => engine.body.size_hint(),
+        }
+    }
+}

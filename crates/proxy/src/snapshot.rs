@@ -1,0 +1,145 @@
+//! One configuration, compiled: everything a request needs, immutable, replaced as a whole on reload.
+
+mod build;
+mod cluster;
+
+use std::{sync::Arc, time::Duration};
+
+use http::uri::{Authority, PathAndQuery};
+use oidc::{Providers, TokenCache};
+
+pub use self::{
+    build::{BuildError, build},
+    cluster::Cluster,
+};
+use crate::principal::Principal;
+
+/// How long a new snapshot waits for providers and nodes.
+const PREPARE_TIME: Duration = Duration::from_secs(5);
+
+/// Limits that listener and connections take from the configuration in force.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a request head.
+    pub head_size: usize,
+    /// Number of headers.
+    pub headers: usize,
+    /// Bytes of a token.
+    pub token_size: usize,
+    /// Time for a request head, and for the TLS handshake.
+    pub header: Duration,
+    /// Time a body may stand still.
+    pub body_idle: Duration,
+    /// Time between two requests on a connection.
+    pub keep_alive: Duration,
+    /// Requests at once on an HTTP/2 connection.
+    pub streams: u32,
+}
+
+/// The configuration in force.
+#[derive(Debug)]
+pub struct Snapshot {
+    generation: u64,
+    config: config::model::Config,
+    limits: Limits,
+    providers: Arc<Providers>,
+    tokens: TokenCache<Principal>,
+    clusters: Box<[Arc<Cluster>]>,
+    /// Key refresh and health checks of what this snapshot made; they end with it.
+    tasks: Vec<Arc<Task>>,
+}
+
+/// A background task that ends when the last snapshot using it is gone.
+#[derive(Debug)]
+pub struct Task(tokio::task::JoinHandle<()>);
+
+impl Task {
+    /// Starts `work`.
+    pub fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
+        Arc::new(Self(tokio::spawn(work)))
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Snapshot {
+    /// Counts up with every reload, from 1.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The configuration it was made from.
+    pub fn config(&self) -> &config::model::Config {
+        &self.config
+    }
+
+    /// Limits on clients.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The OpenID Connect providers.
+    pub fn providers(&self) -> &Arc<Providers> {
+        &self.providers
+    }
+
+    /// Verified tokens.
+    pub fn tokens(&self) -> &TokenCache<Principal> {
+        &self.tokens
+    }
+
+    /// All clusters.
+    pub fn clusters(&self) -> &[Arc<Cluster>] {
+        &self.clusters
+    }
+
+    /// The issuers, for resource metadata.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.config
+            .providers
+            .iter()
+            .map(|provider| provider.issuer.as_str())
+    }
+
+    /// Asks providers for their keys and nodes for their health, once, so that the first request finds them known.
+    /// Whoever does not answer in time is asked again in the background.
+    pub async fn prepare(&self) {
+        let mut first = tokio::task::JoinSet::new();
+        let providers = Arc::clone(&self.providers);
+        first.spawn(async move {
+            providers.prefetch().await;
+        });
+        for cluster in &self.clusters {
+            let upstream = Arc::clone(cluster.upstream());
+            first.spawn(async move { upstream.check_health().await });
+        }
+        if tokio::time::timeout(PREPARE_TIME, first.join_all())
+            .await
+            .is_err()
+        {
+            tracing::warn!("a provider or node does not answer yet; it is asked again in the background");
+        }
+    }
+
+    /// The cluster at this host and path, and the target as that cluster's engine gets it.
+    ///
+    /// A cluster whose `hosts` name the host precedes one that takes any host; a longer path prefix precedes a
+    /// shorter one.
+    pub fn route(&self, host: &Authority, target: &PathAndQuery) -> Option<(Arc<Cluster>, PathAndQuery)> {
+        let (cluster, rest) = self
+            .clusters
+            .iter()
+            .filter_map(|cluster| Some((cluster, cluster.accepts(host.host(), target.as_str())?)))
+            .max_by_key(|(cluster, rest)| (cluster.names_host(), usize::MAX - rest.len()))?;
+        let target = if rest.len() == target.as_str().len() {
+            target.clone()
+        } else {
+            rest.parse().ok()?
+        };
+        Some((Arc::clone(cluster), target))
+    }
+}

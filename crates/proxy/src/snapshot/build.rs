@@ -1,0 +1,321 @@
+//! From a checked configuration to a snapshot: files are read, keys parsed, pools made. Nothing is put in force here, so
+//! a failure leaves what is running untouched.
+
+use std::{collections::HashMap, sync::Arc};
+
+use config::model;
+use engine::{EngineIdentity, IdentityError};
+use http::uri::PathAndQuery;
+use oidc::{ClaimNames, ClaimPath, IntrospectionConfig, KeySource, ProviderConfig, Providers, TokenCache};
+use secrecy::SecretString;
+use transport::{ForwardProxy, TlsError, TlsOptions};
+use url::Url;
+
+use super::{Cluster, Limits, Snapshot, Task};
+use crate::{
+    headers::Reserved,
+    upstream::{Target, TargetError, Upstream, UpstreamOptions},
+    wellknown,
+};
+
+/// What a configuration that passed its checks can still fail at.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A provider's settings or CA file.
+    #[error("providers")]
+    Providers(#[source] oidc::ConfigError),
+    /// A claim path.
+    #[error("providers[{provider}].claims")]
+    Claims {
+        /// The provider.
+        provider: String,
+        /// What is wrong with the path.
+        #[source]
+        source: oidc::ClaimPathError,
+    },
+    /// A cluster's CA or certificate.
+    #[error("clusters[{cluster}]")]
+    Tls {
+        /// The cluster.
+        cluster: String,
+        /// What is wrong with the file.
+        #[source]
+        source: TlsError,
+    },
+    /// A node's URL.
+    #[error("clusters[{cluster}].nodes")]
+    Node {
+        /// The cluster.
+        cluster: String,
+        /// What is wrong with it.
+        #[source]
+        source: TargetError,
+    },
+    /// The path of the health check.
+    #[error("clusters[{0}].health.path is not a path; it begins with `/`")]
+    HealthPath(String),
+    /// The engine identity: a key that cannot be read, a faulty header name.
+    #[error("clusters[{cluster}].identity")]
+    Identity {
+        /// The cluster.
+        cluster: String,
+        /// What is wrong.
+        #[source]
+        source: IdentityError,
+    },
+    /// The mappings.
+    #[error("mappings: {0}")]
+    Mappings(String),
+}
+
+/// Compiles `config`. What did not change since `previous` is taken over: providers with their keys, and the pools of
+/// clusters. `changed_files` says that a file the configuration refers to changed, so that nothing is taken over.
+pub fn build(
+    config: model::Config,
+    previous: Option<&Snapshot>,
+    changed_files: bool,
+) -> Result<Snapshot, BuildError> {
+    let reusable = previous.filter(|_| !changed_files);
+    let mut tasks = Vec::new();
+    let providers = match reusable {
+        Some(previous) if previous.config.providers == config.providers => {
+            tasks.extend(previous.tasks.first().cloned());
+            Arc::clone(&previous.providers)
+        }
+        _ => {
+            let providers = Arc::new(providers(&config)?);
+            tasks.push(Task::spawn(Arc::clone(&providers).run(std::future::pending())));
+            providers
+        }
+    };
+    let mut clusters = Vec::with_capacity(config.clusters.len());
+    for (index, settings) in config.clusters.iter().enumerate() {
+        let kept = reusable.and_then(|previous| {
+            let at = previous
+                .config
+                .clusters
+                .iter()
+                .position(|candidate| candidate == settings)?;
+            Some((previous.clusters.get(at)?, previous.tasks.get(at + 1)?))
+        });
+        let upstream = match kept {
+            Some((cluster, task)) => {
+                tasks.push(Arc::clone(task));
+                Arc::clone(&cluster.upstream)
+            }
+            None => {
+                let upstream = Arc::new(Upstream::new(upstream_options(settings)?));
+                tasks.push(Task::spawn(Arc::clone(&upstream).watch_health()));
+                upstream
+            }
+        };
+        clusters.push(Arc::new(cluster(&config, index, settings, upstream)?));
+    }
+    let limits = &config.limits;
+    Ok(Snapshot {
+        generation: previous.map_or(1, |previous| previous.generation + 1),
+        limits: Limits {
+            head_size: limits.max_header_size.as_usize(),
+            headers: limits.max_headers,
+            token_size: limits.max_token_size.as_usize(),
+            header: limits.header_timeout.get(),
+            body_idle: limits.body_idle_timeout.get(),
+            keep_alive: limits.keep_alive_timeout.get(),
+            streams: limits.max_concurrent_streams,
+        },
+        providers,
+        tokens: TokenCache::new(config.token_cache.capacity, config.token_cache.max_age.get()),
+        clusters: clusters.into(),
+        tasks,
+        config,
+    })
+}
+
+fn providers(config: &model::Config) -> Result<Providers, BuildError> {
+    let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
+    Providers::new(providers).map_err(BuildError::Providers)
+}
+
+fn provider(settings: &model::Provider) -> Result<ProviderConfig, BuildError> {
+    let name = &settings.name;
+    let paths = |texts: &[String]| {
+        let parsed: Result<Vec<ClaimPath>, _> = texts.iter().map(|text| text.parse()).collect();
+        parsed.map_err(|source| BuildError::Claims {
+            provider: name.clone(),
+            source,
+        })
+    };
+    let mut provider = ProviderConfig::new(name, &settings.issuer, settings.audiences.clone());
+    provider.algorithms = settings
+        .algorithms
+        .iter()
+        .map(|&algorithm| self::algorithm(algorithm))
+        .collect();
+    provider.leeway = settings.leeway.get();
+    provider.token_types.clone_from(&settings.token_types);
+    provider.allow_missing_type = settings.allow_missing_type;
+    provider.claims = ClaimNames {
+        scopes: paths(&settings.claims.scopes)?,
+        groups: paths(&settings.claims.groups)?,
+        user: paths(&settings.claims.user)?,
+        client: paths(&settings.claims.client)?,
+    };
+    if let Some(url) = &settings.jwks_uri {
+        provider.keys = KeySource::JwksUri(url.clone());
+    }
+    provider.allow_http = settings.allow_http;
+    provider.tls = TlsOptions {
+        ca: settings.ca.clone(),
+        ..TlsOptions::default()
+    };
+    provider.http_proxy = settings
+        .http_proxy
+        .as_ref()
+        .map(|url| ForwardProxy::from(url.clone()));
+    provider.refresh = settings.refresh.get();
+    provider.min_refetch_interval = settings.min_refetch_interval.get();
+    provider.introspection = settings.introspection.as_ref().map(|settings| {
+        let secret = SecretString::from(settings.client_secret.expose().to_owned());
+        let mut introspection = IntrospectionConfig::new(&settings.client_id, secret);
+        introspection.endpoint.clone_from(&settings.endpoint);
+        introspection.cache = settings.cache.get();
+        introspection.negative_cache = settings.negative_cache.get();
+        introspection.introspect_jwt = settings.introspect_jwt;
+        introspection
+    });
+    Ok(provider)
+}
+
+fn algorithm(algorithm: model::Algorithm) -> oidc::Algorithm {
+    use model::Algorithm as From;
+    use oidc::Algorithm as To;
+    match algorithm {
+        From::RS256 => To::RS256,
+        From::RS384 => To::RS384,
+        From::RS512 => To::RS512,
+        From::PS256 => To::PS256,
+        From::PS384 => To::PS384,
+        From::PS512 => To::PS512,
+        From::ES256 => To::ES256,
+        From::ES384 => To::ES384,
+        From::EdDSA => To::EdDSA,
+    }
+}
+
+fn upstream_options(settings: &model::Cluster) -> Result<UpstreamOptions, BuildError> {
+    let cluster = || settings.name.clone();
+    let tls = TlsOptions {
+        ca: settings.ca.clone(),
+        identity: settings
+            .client_certificate
+            .as_ref()
+            .map(|files| (files.certificate.clone(), files.private_key.clone())),
+    };
+    let tls = transport::client_config(&tls, &[b"http/1.1"]).map_err(|source| BuildError::Tls {
+        cluster: cluster(),
+        source,
+    })?;
+    let targets = settings
+        .nodes
+        .iter()
+        .map(|url| Target::new(url, &tls))
+        .collect::<Result<_, _>>();
+    let health = &settings.health;
+    if health.path.parse::<PathAndQuery>().is_err() || !health.path.starts_with('/') {
+        return Err(BuildError::HealthPath(cluster()));
+    }
+    Ok(UpstreamOptions {
+        targets: targets.map_err(|source| BuildError::Node {
+            cluster: cluster(),
+            source,
+        })?,
+        connect_timeout: settings.connect_timeout.get(),
+        response_timeout: settings.response_timeout.map(config::value::Duration::get),
+        max_idle: settings.max_idle_connections,
+        idle_timeout: settings.idle_timeout.get(),
+        health_path: health.path.clone(),
+        health_interval: health.interval.get(),
+        health_timeout: health.timeout.get(),
+        health_failures: health.failures,
+    })
+}
+
+fn cluster(
+    config: &model::Config,
+    index: usize,
+    settings: &model::Cluster,
+    upstream: Arc<Upstream>,
+) -> Result<Cluster, BuildError> {
+    let identity =
+        EngineIdentity::from_config(&settings.identity).map_err(|source| BuildError::Identity {
+            cluster: settings.name.clone(),
+            source,
+        })?;
+    let mut mappers = HashMap::new();
+    for provider in &config.providers {
+        let mapper = config
+            .mapper_for(settings, provider)
+            .map_err(|error| BuildError::Mappings(error.to_string()))?;
+        mappers.insert(provider.name.clone(), mapper);
+    }
+    let path_prefix = settings.path_prefix.clone().unwrap_or_default();
+    let base = public_base(&config.public_url, settings);
+    Ok(Cluster {
+        name: Arc::from(settings.name.as_str()),
+        index,
+        hosts: settings.hosts.clone(),
+        resource: format!("{base}{path_prefix}"),
+        resource_metadata: format!("{base}{}{path_prefix}", wellknown::PATH),
+        scopes_supported: scopes_supported(config, settings),
+        reserved: reserved(&settings.identity),
+        identity,
+        upstream,
+        mappers,
+        path_prefix,
+    })
+}
+
+/// Scheme, host and port under which clients reach a cluster, without a slash at the end.
+fn public_base(public_url: &Url, settings: &model::Cluster) -> String {
+    let mut url = public_url.clone();
+    if let Some(host) = settings.hosts.first()
+        && url.set_host(Some(host)).is_err()
+    {
+        // `check-config` has checked the host names; an odd one leaves the proxy's own.
+        url = public_url.clone();
+    }
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+fn reserved(identity: &model::Identity) -> Reserved {
+    match identity {
+        model::Identity::ProxyHeaders(settings) => Reserved::new(
+            [settings.user_header.as_str(), settings.roles_header.as_str()],
+            [settings.attribute_prefix.as_str()],
+        ),
+        model::Identity::SignedJwt(_) | model::Identity::BackendUser(_) | model::Identity::Forward(_) => {
+            Reserved::default()
+        }
+    }
+}
+
+/// What a client may sensibly ask for: the scope strings that mappings name exactly, and those the cluster lists.
+fn scopes_supported(config: &model::Config, settings: &model::Cluster) -> Vec<String> {
+    let here = |mapping: &&model::Mapping| {
+        mapping
+            .clusters
+            .as_ref()
+            .is_none_or(|clusters| clusters.contains(&settings.name))
+    };
+    let mut scopes: Vec<String> = settings.scopes.clone();
+    let named = config
+        .mappings
+        .iter()
+        .filter(here)
+        .filter_map(|mapping| mapping.scope.clone());
+    // A `*` is part of a scope of our own form, but a wildcard over strings of any other.
+    scopes.extend(named.filter(|scope| !scope.contains('*') || scope.parse::<access::Scope>().is_ok()));
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}

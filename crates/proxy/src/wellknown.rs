@@ -1,0 +1,55 @@
+//! Protected resource metadata (RFC 9728): how a client that got a 401 learns which provider to ask for a token.
+
+use serde::Serialize;
+
+use crate::snapshot::{Cluster, Snapshot};
+
+/// The well-known path; a resource with a path of its own has that path appended (RFC 9728 §3.1).
+pub const PATH: &str = "/.well-known/oauth-protected-resource";
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    resource: String,
+    authorization_servers: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    scopes_supported: &'a [String],
+    bearer_methods_supported: [&'static str; 1],
+    resource_name: &'a str,
+}
+
+/// The resource path that a request for metadata names: `Some("")` for the proxy itself. `None` when the path is
+/// something else.
+pub fn resource_path(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(PATH)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest.trim_end_matches('/'))
+}
+
+/// The metadata document of one cluster.
+pub fn metadata(snapshot: &Snapshot, cluster: &Cluster) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&Metadata {
+        resource: cluster.resource().to_owned(),
+        authorization_servers: snapshot.issuers().collect(),
+        scopes_supported: cluster.scopes_supported(),
+        bearer_methods_supported: ["header"],
+        resource_name: cluster.name(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resource_path;
+
+    #[test]
+    fn paths() {
+        let table = [
+            ("/.well-known/oauth-protected-resource", Some("")),
+            ("/.well-known/oauth-protected-resource/", Some("")),
+            ("/.well-known/oauth-protected-resource/prod", Some("/prod")),
+            ("/.well-known/oauth-protected-resources", None),
+            ("/.well-known/openid-configuration", None),
+        ];
+        for (path, expected) in table {
+            assert_eq!(resource_path(path), expected, "{path}");
+        }
+    }
+}

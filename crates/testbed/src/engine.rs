@@ -237,9 +237,9 @@ fn java(config: &EngineConfig, program: &Path, requirements: &Requirements, arch
         command.args([
             "-XX:+UnlockDiagnosticVMOptions",
             "-XX:+AllowArchivingWithJavaAgent",
-            "-Xlog:disable",
         ]);
-        command.args(["-Xlog:all=error:stderr", "-XX:+AutoCreateSharedArchive"]);
+        // The JVM would tell at each start that it cannot use every part of the archive.
+        command.args(["-Xlog:disable", "-XX:+AutoCreateSharedArchive"]);
         command.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
     }
     command

@@ -18,6 +18,10 @@ use home::{DATABASE, KeycloakHome};
 /// How long a boot may take on a busy machine.
 const BOOT_LIMIT: Duration = Duration::from_mins(3);
 
+/// The administrator of all realms, as fixed as the other accounts of this provider, which only this machine reaches.
+const ADMIN_USER: &str = "admin";
+const ADMIN_PASSWORD: &str = "admin-password";
+
 /// What the identity provider is to be.
 #[derive(Debug, Clone)]
 pub struct KeycloakConfig {
@@ -65,7 +69,6 @@ impl Keycloak {
         let classes = cache.root().join("classes-keycloak");
         create_dir(&classes)?;
         let url = format!("http://127.0.0.1:{}", config.port);
-        let admin_password = "admin-password".to_owned();
         let mut command = java(
             &home.program,
             requirements,
@@ -77,12 +80,12 @@ impl Keycloak {
                 "--optimized",
                 "--http-enabled=true",
                 "--http-host=127.0.0.1",
+                // One node: without it, ports for others would be opened on every address.
+                "--cache=local",
             ])
             .arg(format!("--http-port={}", config.port))
             .arg(format!("--hostname={url}"))
-            .env("KC_DB_URL", database_url(&config.data_dir))
-            .env("KC_BOOTSTRAP_ADMIN_USERNAME", "admin")
-            .env("KC_BOOTSTRAP_ADMIN_PASSWORD", &admin_password);
+            .env("KC_DB_URL", database_url(&config.data_dir));
         let log = config.data_dir.join("console.log");
         let mut process = Process::spawn("Keycloak", command, &log)?;
         let info = KeycloakInfo {
@@ -90,8 +93,8 @@ impl Keycloak {
             issuer: format!("{url}/realms/opensearch"),
             foreign_issuer: format!("{url}/realms/other"),
             url,
-            admin_user: "admin".to_owned(),
-            admin_password,
+            admin_user: ADMIN_USER.to_owned(),
+            admin_password: ADMIN_PASSWORD.to_owned(),
             console_log: log,
             process: process.id(),
         };
@@ -154,11 +157,7 @@ fn java(program: &Path, requirements: &Requirements, archive: &Path) -> Command 
         command.arg(format!("--add-opens=java.base/{package}=ALL-UNNAMED"));
     }
     if requirements.jdk.feature >= 19 {
-        command.args([
-            "-Xlog:disable",
-            "-Xlog:all=error:stderr",
-            "-XX:+AutoCreateSharedArchive",
-        ]);
+        command.args(["-Xlog:disable", "-XX:+AutoCreateSharedArchive"]);
         command.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
         command.arg("--enable-native-access=ALL-UNNAMED");
     }

@@ -14,7 +14,9 @@ use crate::{ProcessId, Result, TestbedError};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 const MAX_BODY: usize = 8 << 20;
-/// Scope names need this client for users whose password is known: it exists for tests only.
+/// The proxy as Keycloak knows it.
+const AUDIENCE: &str = "opensearch-proxy";
+/// The client at which users log in by password: it exists for tests only.
 const LOGIN_CLIENT: &str = "test-login";
 
 /// How to reach a running Keycloak. Clients of the realm have the secret `ID-secret`, users the password
@@ -96,13 +98,14 @@ impl KeycloakInfo {
         Ok((response.status, json(&response)))
     }
 
-    /// What the introspection endpoint says of `token` (RFC 7662), asked by the client `introspector`.
+    /// What the introspection endpoint says of `token` (RFC 7662), asked by the client `opensearch-proxy`: Keycloak
+    /// tells only a client that is in the audience of the token.
     pub async fn introspect(&self, token: &str) -> Result<Value> {
         let url = parse(&format!(
             "{}/protocol/openid-connect/token/introspect",
             self.issuer
         ))?;
-        let authorization = client_secret_basic("introspector", &Self::secret("introspector"));
+        let authorization = client_secret_basic(AUDIENCE, &Self::secret(AUDIENCE));
         let response = http()?
             .post_form(&url, &[("token", token)], Some(&authorization))
             .await?;

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{database_url, java_options};
+use super::{ADMIN_PASSWORD, ADMIN_USER, database_url, java_options};
 use crate::cache::{create_dir, remove_dir, write};
 use crate::maven::{Artifact, Bundle, download};
 use crate::process::run;
@@ -17,10 +17,9 @@ const RECIPE: u32 = 1;
 const REALM: &str = include_str!("../../data/realm-opensearch.json");
 
 /// Options that are fixed when the server is built; `start --optimized` takes them as they are.
-const BUILD: [&str; 6] = [
+const BUILD: [&str; 5] = [
     "build",
     "--db=dev-file",
-    "--cache=local",
     "--transaction-xa-enabled=false",
     "--health-enabled=false",
     "--metrics-enabled=false",
@@ -51,7 +50,7 @@ impl KeycloakHome {
             .await?;
         let program = folder.join(format!("keycloak-{version}"));
         let mut hasher = DefaultHasher::new();
-        REALM.hash(&mut hasher);
+        (RECIPE, REALM, ADMIN_USER, ADMIN_PASSWORD).hash(&mut hasher);
         let realms = format!("{name}-realms-{:016x}", hasher.finish());
         let folder = cache
             .folder(&realms, async |work: &Path| {
@@ -127,9 +126,26 @@ async fn import(program: &Path, work: &Path, requirements: &Requirements) -> Res
     write(&realms.join("opensearch-realm.json"), REALM)?;
     write(&realms.join("other-realm.json"), foreign_realm())?;
     let directory = format!("--dir={}", realms.display());
-    let mut command = script(program, requirements, &["import", "--optimized", &directory]);
+    let mut command = script(
+        program,
+        requirements,
+        &["import", "--optimized", "--cache=local", &directory],
+    );
     command.env("KC_DB_URL", database_url(work));
-    run("the import of the realms", command, &work.join("import.log")).await
+    run("the import of the realms", command, &work.join("import.log")).await?;
+    // The administrator that a first start would create is not created for a database that exists.
+    let administrator = ["bootstrap-admin", "user", "--optimized", "--no-prompt"];
+    let mut command = script(program, requirements, &administrator);
+    command
+        .args(["--username", ADMIN_USER, "--password:env", "TESTBED_PASSWORD"])
+        .env("TESTBED_PASSWORD", ADMIN_PASSWORD)
+        .env("KC_DB_URL", database_url(work));
+    run(
+        "the creation of the administrator",
+        command,
+        &work.join("admin.log"),
+    )
+    .await
 }
 
 /// A realm with the same clients, whose tokens the proxy must not accept.

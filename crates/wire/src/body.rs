@@ -60,10 +60,7 @@ impl Body {
         match self {
             Self::Length(left) => {
                 let count = take(left, bytes.len());
-                Ok(Passed {
-                    count,
-                    ended: *left == 0,
-                })
+                Ok(Passed { count, ended: *left == 0 })
             }
             Self::Chunked(chunked) => chunked.advance(bytes),
         }
@@ -143,17 +140,12 @@ impl Chunked {
                 Step::Trailers => {
                     let end = memchr::memchr(b'\n', &bytes[at..]);
                     let next = end.map_or(bytes.len(), |end| at + end + 1);
-                    self.trailer_left = self
-                        .trailer_left
-                        .checked_sub(next - at)
-                        .ok_or(Violation::TrailersTooLarge)?;
+                    self.trailer_left =
+                        self.trailer_left.checked_sub(next - at).ok_or(Violation::TrailersTooLarge)?;
                     self.line.extend_from_slice(&bytes[at..next]);
                     at = next;
                     if end.is_some() && self.trailer_line()? {
-                        return Ok(Passed {
-                            count: at,
-                            ended: true,
-                        });
+                        return Ok(Passed { count: at, ended: true });
                     }
                 }
                 _ => {
@@ -162,10 +154,7 @@ impl Chunked {
                 }
             }
         }
-        Ok(Passed {
-            count: at,
-            ended: false,
-        })
+        Ok(Passed { count: at, ended: false })
     }
 
     /// One byte of what stands between the data of two chunks.
@@ -173,10 +162,7 @@ impl Chunked {
         match self.step {
             Step::Size { size, digits } if byte.is_ascii_hexdigit() => add_digit(size, byte)
                 .filter(|_| digits < MAX_DIGITS)
-                .map(|size| Step::Size {
-                    size,
-                    digits: digits + 1,
-                })
+                .map(|size| Step::Size { size, digits: digits + 1 })
                 .ok_or(Violation::ChunkSizeOverflow),
             Step::Size { digits: 0, .. } => Err(Violation::InvalidChunkSize),
             Step::Size { size, .. } => match byte {
@@ -193,11 +179,7 @@ impl Chunked {
             },
             Step::SizeEnd { size } if byte == b'\n' => {
                 self.extension_left = self.extension_limit;
-                Ok(if size == 0 {
-                    Step::Trailers
-                } else {
-                    Step::Data { left: size }
-                })
+                Ok(if size == 0 { Step::Trailers } else { Step::Data { left: size } })
             }
             Step::SizeEnd { .. } => Err(Violation::BareCr),
             Step::DataCr if byte == b'\r' => Ok(Step::DataLf),
@@ -231,10 +213,7 @@ impl Chunked {
             return Ok(true);
         }
         let (name, _) = field::split(line)?;
-        if FORBIDDEN_TRAILERS
-            .iter()
-            .any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))
-        {
+        if FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes())) {
             return Err(Violation::ForbiddenTrailer);
         }
         self.line.clear();
@@ -244,7 +223,5 @@ impl Chunked {
 
 fn add_digit(size: u64, digit: u8) -> Option<u64> {
     let digit = char::from(digit).to_digit(16)?;
-    size.checked_mul(16)?
-        .checked_add(u64::from(digit))
-        .filter(|size| i64::try_from(*size).is_ok())
+    size.checked_mul(16)?.checked_add(u64::from(digit)).filter(|size| i64::try_from(*size).is_ok())
 }

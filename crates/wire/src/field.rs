@@ -26,11 +26,7 @@ pub(crate) const fn is_token_char(byte: u8) -> bool {
 /// Takes the CR off a line that has lost its LF, and makes sure that it holds no other.
 pub(crate) fn without_cr(line: &[u8]) -> Result<&[u8], Violation> {
     let line = line.strip_suffix(b"\r").ok_or(Violation::BareLf)?;
-    if memchr::memchr(b'\r', line).is_some() {
-        Err(Violation::BareCr)
-    } else {
-        Ok(line)
-    }
+    if memchr::memchr(b'\r', line).is_some() { Err(Violation::BareCr) } else { Ok(line) }
 }
 
 /// Splits a line without its end into name and value.
@@ -45,11 +41,7 @@ pub(crate) fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Violation> {
     }
     if let Some(byte) = name.iter().find(|byte| !is_token_char(**byte)) {
         let control = byte.is_ascii_control() && *byte != b'\t';
-        return Err(if control {
-            Violation::ControlCharacter
-        } else {
-            Violation::InvalidFieldName
-        });
+        return Err(if control { Violation::ControlCharacter } else { Violation::InvalidFieldName });
     }
     if name.is_empty() {
         return Err(Violation::InvalidFieldName);
@@ -77,10 +69,7 @@ mod tests {
     fn splits_a_field_and_trims_its_value() {
         assert_eq!(split(b"Name: \t value \t"), Ok((&b"Name"[..], &b"value"[..])));
         assert_eq!(split(b"empty:"), Ok((&b"empty"[..], &b""[..])));
-        assert_eq!(
-            split(b"obs-text:\xff\x80"),
-            Ok((&b"obs-text"[..], &b"\xff\x80"[..]))
-        );
+        assert_eq!(split(b"obs-text:\xff\x80"), Ok((&b"obs-text"[..], &b"\xff\x80"[..])));
     }
 
     #[test]

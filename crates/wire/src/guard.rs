@@ -84,11 +84,7 @@ impl<IO> Guard<IO> {
             limits,
             buffer: Buffer::default(),
             approved: 0,
-            state: if limits.http2 {
-                State::Start
-            } else {
-                State::Head(Head::default())
-            },
+            state: if limits.http2 { State::Start } else { State::Head(Head::default()) },
             heads: 0,
             timer: Timer::default(),
             shut: false,

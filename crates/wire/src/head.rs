@@ -44,7 +44,11 @@ pub(crate) enum Progress {
 impl Head {
     /// Goes on with a head of which `bytes` have arrived, counted from its first.
     pub(crate) fn advance(&mut self, bytes: &[u8], limits: &Limits) -> Result<Progress, Violation> {
-        while let Some(found) = memchr::memchr(b'\n', &bytes[self.searched..]) {
+        loop {
+            self.first_byte(bytes)?;
+            let Some(found) = memchr::memchr(b'\n', &bytes[self.searched..]) else {
+                break;
+            };
             let end = self.searched + found;
             let next = end + 1;
             if next > limits.head_bytes {
@@ -59,10 +63,7 @@ impl Head {
                 (None, false) => self.request_line(line, start)?,
                 (Some(_), false) => self.field(line, start, limits)?,
                 (Some(version), true) => {
-                    return Ok(Progress::Complete {
-                        length: next,
-                        body: self.end(version, bytes, limits)?,
-                    });
+                    return Ok(Progress::Complete { length: next, body: self.end(version, bytes, limits)? });
                 }
             }
         }
@@ -70,16 +71,18 @@ impl Head {
         if bytes.len() >= limits.head_bytes {
             return Err(Violation::HeadTooLarge);
         }
-        // What is no request at all, such as TLS on a listener without, is told apart by its first byte.
+        Ok(Progress::Partial)
+    }
+
+    /// Tells by its first byte what is no request at all, such as TLS on a listener without it.
+    fn first_byte(&self, bytes: &[u8]) -> Result<(), Violation> {
         match (self.version, bytes.get(self.line_start)) {
-            (None, Some(byte)) if !field::is_token_char(*byte) && *byte != b'\r' => {
-                Err(if byte.is_ascii_control() {
-                    Violation::ControlCharacter
-                } else {
-                    Violation::InvalidMethod
-                })
-            }
-            _ => Ok(Progress::Partial),
+            (None, Some(b'\n')) => Err(Violation::BareLf),
+            (None, Some(b' ')) => Err(Violation::InvalidRequestLine),
+            (None, Some(b'\r')) => Ok(()),
+            (None, Some(byte)) if byte.is_ascii_control() => Err(Violation::ControlCharacter),
+            (None, Some(byte)) if !field::is_token_char(*byte) => Err(Violation::InvalidMethod),
+            _ => Ok(()),
         }
     }
 
@@ -135,10 +138,7 @@ impl Head {
             }
             // White space is left off at both ends, so the value is searched for where it can start.
             let after = name.len() + 1;
-            let spaces = line[after..]
-                .iter()
-                .take_while(|byte| matches!(byte, b' ' | b'\t'))
-                .count();
+            let spaces = line[after..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
             let value_start = start + after + spaces;
             self.host = Some(value_start..value_start + value.len());
         } else if name.eq_ignore_ascii_case(b"content-length") {
@@ -188,17 +188,12 @@ fn authority(target: &[u8]) -> Result<Option<Range<usize>>, Violation> {
     if target == b"*" {
         return Err(Violation::AsteriskForm);
     }
-    let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| {
-        target
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    });
+    let scheme = [&b"http://"[..], b"https://"]
+        .into_iter()
+        .find(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
     let start = scheme.ok_or(Violation::InvalidTarget)?.len();
     let rest = &target[start..];
-    let end = rest
-        .iter()
-        .position(|byte| matches!(byte, b'/' | b'?'))
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     if !is_authority(&rest[..end]) {
         return Err(Violation::InvalidTarget);
     }
@@ -223,16 +218,11 @@ fn is_authority(text: &[u8]) -> bool {
         [] => false,
         [b'[', literal @ .., b']'] => {
             !literal.is_empty()
-                && literal
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.'))
+                && literal.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.'))
         }
         name => name.iter().all(|byte| {
             byte.is_ascii_alphanumeric()
-                || matches!(
-                    byte,
-                    b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\''
-                )
+                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'')
                 || matches!(byte, b'(' | b')' | b'*' | b'+' | b';' | b'=')
         }),
     };

@@ -109,10 +109,7 @@ violations! {
 impl Violation {
     /// The violation with this label.
     pub fn from_reason(reason: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|violation| violation.reason() == reason)
+        Self::ALL.iter().copied().find(|violation| violation.reason() == reason)
     }
 
     /// The violation of which the path of a request with [`crate::REFUSED_METHOD`] tells.

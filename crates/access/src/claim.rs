@@ -42,10 +42,7 @@ impl ClaimPath {
     pub fn texts<'c>(&self, claims: &'c Map<String, Value>) -> Vec<Cow<'c, str>> {
         let mut names = self.names.iter();
         let first = names.next().and_then(|name| claims.get(&**name));
-        match names
-            .try_fold(first, |value, name| value.map(|value| value.get(&**name)))
-            .flatten()
-        {
+        match names.try_fold(first, |value, name| value.map(|value| value.get(&**name))).flatten() {
             Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
             Some(value) => text(value).into_iter().collect(),
             None => Vec::new(),
@@ -75,10 +72,7 @@ impl FromStr for ClaimPath {
         if names.iter().any(|name| name.is_empty()) {
             return Err(ClaimPathError::Empty(text.into()));
         }
-        Ok(Self {
-            text: text.into(),
-            names,
-        })
+        Ok(Self { text: text.into(), names })
     }
 }
 

@@ -44,10 +44,9 @@ impl Permit {
         match (&*self.users, &self.without_user) {
             ([], _) => Ok(None),
             ([user], None) => Ok(Some(user)),
-            ([user], Some(scope)) => Err(BackendUserConflict::Missing {
-                scope: scope.clone(),
-                user: user.clone(),
-            }),
+            ([user], Some(scope)) => {
+                Err(BackendUserConflict::Missing { scope: scope.clone(), user: user.clone() })
+            }
             (users, _) => Err(BackendUserConflict::Several(users.join(", ").into())),
         }
     }
@@ -88,12 +87,7 @@ pub struct Denial {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            need,
-            would_allow,
-            held,
-            cluster,
-        } = self;
+        let Self { need, would_allow, held, cluster } = self;
         if held.is_empty() {
             write!(f, "no scope of the token counts on cluster {cluster}")?;
         } else if need.on == Resource::Greeting {

@@ -63,12 +63,7 @@ impl Mapper {
             check(at, mapping)?;
         }
         let name = Arc::from(&*cluster.name);
-        Ok(Self {
-            mappings,
-            cluster,
-            name,
-            native_scopes,
-        })
+        Ok(Self { mappings, cluster, name, native_scopes })
     }
 
     /// The cluster that this mapper is for.
@@ -89,10 +84,8 @@ impl Mapper {
             }
         }
         // Roles attach to rights whatever mapping brought them, so the rights come first.
-        let (granting, roles_only): (Vec<_>, Vec<_>) = self
-            .mappings
-            .iter()
-            .partition(|mapping| !mapping.grant.scopes.is_empty());
+        let (granting, roles_only): (Vec<_>, Vec<_>) =
+            self.mappings.iter().partition(|mapping| !mapping.grant.scopes.is_empty());
         for mapping in granting.into_iter().chain(roles_only) {
             self.apply(mapping, subject, addressed, &mut rights);
         }
@@ -139,15 +132,8 @@ impl Mapper {
 
 fn check(at: usize, mapping: &Mapping) -> Result<(), MapperError> {
     let grant = &mapping.grant;
-    if let Some(scope) = grant
-        .scopes
-        .iter()
-        .find(|scope| matches!(scope.grant, Grant::Role(_)))
-    {
-        return Err(MapperError::GrantsRoleScope {
-            at,
-            scope: scope.to_string().into(),
-        });
+    if let Some(scope) = grant.scopes.iter().find(|scope| matches!(scope.grant, Grant::Role(_))) {
+        return Err(MapperError::GrantsRoleScope { at, scope: scope.to_string().into() });
     }
     if grant.scopes.is_empty() && grant.backend_user.is_some() && !mapping.when.names_scope() {
         return Err(MapperError::BackendUserWithoutScope { at });

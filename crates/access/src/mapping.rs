@@ -67,10 +67,7 @@ impl Condition {
             Self::Group(glob) => subject.groups().any(|group| glob.matches(group)),
             Self::Claim { path, equals } => subject.claim(path).iter().any(|text| **text == **equals),
             Self::All(conditions) => {
-                !conditions.is_empty()
-                    && conditions
-                        .iter()
-                        .all(|condition| condition.holds(subject, matched))
+                !conditions.is_empty() && conditions.iter().all(|condition| condition.holds(subject, matched))
             }
         }
     }

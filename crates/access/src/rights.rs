@@ -27,12 +27,7 @@ pub(crate) struct Right {
 
 impl Rights {
     pub(crate) fn none(cluster: Arc<str>, prefix_needed: bool) -> Self {
-        Self {
-            cluster,
-            prefix_needed,
-            held: Vec::new(),
-            roles: Vec::new(),
-        }
+        Self { cluster, prefix_needed, held: Vec::new(), roles: Vec::new() }
     }
 
     /// Whether nothing is allowed.
@@ -60,11 +55,7 @@ impl Rights {
         let mut permit = Permit::default();
         // An ask without needs must not be allowed to a token without rights.
         if ask.needs.is_empty() {
-            let need = Need {
-                action: Action::Read,
-                on: Resource::Greeting,
-                origin: Origin::Path,
-            };
+            let need = Need { action: Action::Read, on: Resource::Greeting, origin: Origin::Path };
             permit.add(self.allowing(&need)?);
         }
         for need in &ask.needs {
@@ -76,10 +67,7 @@ impl Rights {
 
     /// Rights are kept narrowest first, so the first that allows is the narrowest.
     fn allowing(&self, need: &Need) -> Result<&Right, Denial> {
-        self.held
-            .iter()
-            .find(|right| right.scope.allows(need))
-            .ok_or_else(|| self.denial(need))
+        self.held.iter().find(|right| right.scope.allows(need)).ok_or_else(|| self.denial(need))
     }
 
     fn denial(&self, need: &Need) -> Denial {
@@ -96,9 +84,7 @@ impl Rights {
         match self.held.iter_mut().find(|right| right.scope == new.scope) {
             Some(right) => {
                 union(&mut right.roles, new.roles);
-                new.backend_users
-                    .into_iter()
-                    .for_each(|user| right.add_user(user));
+                new.backend_users.into_iter().for_each(|user| right.add_user(user));
             }
             None => self.held.push(new),
         }
@@ -125,12 +111,7 @@ impl Rights {
 impl Right {
     pub(crate) fn new(scope: Scope) -> Self {
         let text = scope.to_string().into();
-        Self {
-            scope,
-            text,
-            roles: Vec::new(),
-            backend_users: SmallVec::new(),
-        }
+        Self { scope, text, roles: Vec::new(), backend_users: SmallVec::new() }
     }
 
     pub(crate) fn under(mut self, roles: &[Box<str>], backend_user: Option<&str>) -> Self {
@@ -164,21 +145,15 @@ impl Right {
                     let wildcards = text.bytes().filter(|byte| *byte == b'*').count();
                     (text.len() - wildcards, wildcards)
                 };
-                let (literals, wildcards) = texts
-                    .map(count)
-                    .fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
+                let (literals, wildcards) =
+                    texts.map(count).fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
                 (*action, literals, wildcards)
             }
             Grant::Dashboards { action, workspace } => (*action, usize::from(workspace.is_some()), 0),
             Grant::Cluster(action) | Grant::Plugin { action, .. } => (*action, 0, 0),
             Grant::Role(_) => (Action::Read, 0, 0),
         };
-        (
-            action == Action::Admin,
-            Reverse(literals),
-            wildcards,
-            self.text.clone(),
-        )
+        (action == Action::Admin, Reverse(literals), wildcards, self.text.clone())
     }
 }
 

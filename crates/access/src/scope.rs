@@ -106,22 +106,13 @@ impl Scope {
     }
 
     /// The narrowest scope that allows the need. A character that no scope can hold becomes `*`.
-    pub(crate) fn for_need(need: &Need, cluster: Option<Box<str>>) -> Self {
+    pub fn for_need(need: &Need, cluster: Option<Box<str>>) -> Self {
         let action = need.action;
         let grant = match &need.on {
-            Resource::Index(target) => Grant::Index {
-                action,
-                target: speakable(target),
-            },
+            Resource::Index(target) => Grant::Index { action, target: speakable(target) },
             Resource::Cluster => Grant::Cluster(action),
-            Resource::Plugin(name) => Grant::Plugin {
-                action,
-                name: (*name).into(),
-            },
-            Resource::Dashboards { workspace } => Grant::Dashboards {
-                action,
-                workspace: workspace.clone(),
-            },
+            Resource::Plugin(name) => Grant::Plugin { action, name: (*name).into() },
+            Resource::Dashboards { workspace } => Grant::Dashboards { action, workspace: workspace.clone() },
             Resource::Greeting => Grant::Cluster(Action::Monitor),
         };
         Self { cluster, grant }
@@ -130,17 +121,11 @@ impl Scope {
 
 fn speakable(target: &Target) -> Target {
     let pattern = |pattern: &Pattern| {
-        let spoken: String = pattern
-            .as_str()
-            .chars()
-            .map(|c| if is_scope_character(c) { c } else { '*' })
-            .collect();
+        let spoken: String =
+            pattern.as_str().chars().map(|c| if is_scope_character(c) { c } else { '*' }).collect();
         Pattern::parse(&spoken).unwrap_or_else(|_| Pattern::everything())
     };
-    let mut spoken = Target {
-        remote: target.remote.as_ref().map(pattern),
-        index: pattern(&target.index),
-    };
+    let mut spoken = Target { remote: target.remote.as_ref().map(pattern), index: pattern(&target.index) };
     if spoken.remote.is_none() && is_reserved(spoken.index.as_str()) {
         let mut name = spoken.index.as_str().to_owned();
         name.pop();
@@ -181,38 +166,23 @@ impl FromStr for Scope {
 }
 
 fn grant(action: Action, resource: &str) -> Result<Grant, ScopeError> {
-    if let Some(name) = resource
-        .strip_prefix("plugin/")
-        .filter(|name| is_plain_name(name))
-    {
-        return Ok(Grant::Plugin {
-            action,
-            name: name.into(),
-        });
+    if let Some(name) = resource.strip_prefix("plugin/").filter(|name| is_plain_name(name)) {
+        return Ok(Grant::Plugin { action, name: name.into() });
     }
     if let Some(workspace) = resource.strip_prefix("dashboards/") {
         if !is_plain_name(workspace) {
             return Err(ScopeError::Workspace(workspace.into()));
         }
-        return Ok(Grant::Dashboards {
-            action,
-            workspace: Some(workspace.into()),
-        });
+        return Ok(Grant::Dashboards { action, workspace: Some(workspace.into()) });
     }
     match resource {
         "cluster" => Ok(Grant::Cluster(action)),
-        "dashboards" => Ok(Grant::Dashboards {
-            action,
-            workspace: None,
-        }),
+        "dashboards" => Ok(Grant::Dashboards { action, workspace: None }),
         _ if resource == "plugin" || resource.starts_with("plugin/") => {
             Err(ScopeError::Plugin(resource.into()))
         }
         _ if resource.contains(',') => Err(ScopeError::Comma),
-        _ => Ok(Grant::Index {
-            action,
-            target: resource.parse()?,
-        }),
+        _ => Ok(Grant::Index { action, target: resource.parse()? }),
     }
 }
 
@@ -231,14 +201,8 @@ impl fmt::Display for Grant {
             Self::Index { action, target } => write!(f, "{action}:{target}"),
             Self::Cluster(action) => write!(f, "{action}:cluster"),
             Self::Plugin { action, name } => write!(f, "{action}:plugin/{name}"),
-            Self::Dashboards {
-                action,
-                workspace: None,
-            } => write!(f, "{action}:dashboards"),
-            Self::Dashboards {
-                action,
-                workspace: Some(workspace),
-            } => {
+            Self::Dashboards { action, workspace: None } => write!(f, "{action}:dashboards"),
+            Self::Dashboards { action, workspace: Some(workspace) } => {
                 write!(f, "{action}:dashboards/{workspace}")
             }
             Self::Role(role) => write!(f, "role:{role}"),

@@ -7,8 +7,5 @@ pub(crate) fn is_scope_character(c: char) -> bool {
 
 /// Names of clusters, plugins and workspaces: they must not be mistaken for another part of a scope.
 pub(crate) fn is_plain_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }

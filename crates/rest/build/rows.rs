@@ -24,17 +24,12 @@ const ACTIONS: [&str; 5] = ["Read", "Write", "Manage", "Monitor", "Admin"];
 const HEADER: &str = "method\tpath\tname\taction\tplace\tremark";
 
 pub(crate) fn parse(text: &str) -> Result<Vec<Row>, String> {
-    let mut lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.starts_with('#'));
+    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
     match lines.next() {
         Some((_, HEADER)) => {}
         _ => return Err(format!("the first line that is no comment must be {HEADER:?}")),
     }
-    lines
-        .map(|(at, line)| row(line).map_err(|error| format!("line {}: {error}", at + 1)))
-        .collect()
+    lines.map(|(at, line)| row(line).map_err(|error| format!("line {}: {error}", at + 1))).collect()
 }
 
 fn row(line: &str) -> Result<Row, String> {
@@ -45,17 +40,14 @@ fn row(line: &str) -> Result<Row, String> {
     let method = word(&METHODS, method, "method")?;
     let action = word(&ACTIONS, action, "action")?;
     let segments = segments(path)?;
-    let well_named = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_'));
+    let well_named =
+        name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_'));
     if name.is_empty() || !well_named {
         return Err(format!("{name:?} is not an operation name"));
     }
     let places: Vec<&str> = place.split('+').collect();
-    let demands: Vec<Demand> = places
-        .iter()
-        .map(|place| demand(place, action, &segments))
-        .collect::<Result<_, _>>()?;
+    let demands: Vec<Demand> =
+        places.iter().map(|place| demand(place, action, &segments)).collect::<Result<_, _>>()?;
     let first_has_row_action = places.first().is_some_and(|place| !place.contains('@'));
     if !first_has_row_action {
         return Err("the first place must have the row's own action (no @)".into());
@@ -79,9 +71,7 @@ fn word(known: &[&'static str], text: &str, what: &str) -> Result<&'static str, 
 }
 
 pub(crate) fn segments(path: &str) -> Result<Vec<&str>, String> {
-    let rest = path
-        .strip_prefix('/')
-        .ok_or_else(|| format!("{path:?} does not begin with '/'"))?;
+    let rest = path.strip_prefix('/').ok_or_else(|| format!("{path:?} does not begin with '/'"))?;
     if rest.is_empty() {
         return Ok(Vec::new());
     }
@@ -107,9 +97,7 @@ fn demand(place: &str, row_action: &'static str, segments: &[&str]) -> Result<De
     };
     let place = match place.split_once(':').unwrap_or((place, "")) {
         ("path", name) => {
-            let at = segments
-                .iter()
-                .position(|segment| variable(segment) == Some(name));
+            let at = segments.iter().position(|segment| variable(segment) == Some(name));
             let at = at.ok_or_else(|| format!("the path has no variable {name:?}"))?;
             format!("Path {{ segment: {at} }}")
         }
@@ -129,14 +117,10 @@ fn variables(segments: &[&str], places: &[&str]) -> Result<Vec<String>, String> 
     let mut variables = Vec::new();
     for (at, segment) in segments.iter().enumerate() {
         let Some(name) = variable(segment) else { continue };
-        let judged = places
-            .iter()
-            .any(|place| place.split('@').next() == Some(&format!("path:{name}")));
+        let judged = places.iter().any(|place| place.split('@').next() == Some(&format!("path:{name}")));
         let must_be_judged = matches!(name, "index" | "target" | "new_index" | "alias");
         if must_be_judged && !judged {
-            return Err(format!(
-                "the variable {name:?} names an index but no place judges it"
-            ));
+            return Err(format!("the variable {name:?} names an index but no place judges it"));
         }
         let of_document = segments.first() == Some(&"{index}") && name == "id";
         let kind = if judged {
@@ -146,9 +130,7 @@ fn variables(segments: &[&str], places: &[&str]) -> Result<Vec<String>, String> 
         } else {
             "Name"
         };
-        variables.push(format!(
-            "Variable {{ name: {name:?}, segment: {at}, kind: VariableKind::{kind} }}"
-        ));
+        variables.push(format!("Variable {{ name: {name:?}, segment: {at}, kind: VariableKind::{kind} }}"));
     }
     Ok(variables)
 }
@@ -156,15 +138,7 @@ fn variables(segments: &[&str], places: &[&str]) -> Result<Vec<String>, String> 
 pub(crate) fn render(rows: &[Row]) -> String {
     let mut out = format!("static OPERATIONS: [Operation; {}] = [\n", rows.len());
     for row in rows {
-        let Row {
-            method,
-            path,
-            name,
-            action,
-            demands,
-            variables,
-            remark,
-        } = row;
+        let Row { method, path, name, action, demands, variables, remark } = row;
         let place = &demands[0].place;
         let demand = |Demand { action, place }: &Demand| {
             format!("Demand {{ action: Action::{action}, on: Place::{place} }}")

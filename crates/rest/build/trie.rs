@@ -42,9 +42,7 @@ pub(crate) fn build(rows: &[Row]) -> Result<Vec<Node>, String> {
 fn older_path(path: &str) -> Option<String> {
     let rest = path.strip_prefix("/_plugins/")?;
     let plugin = rest.split('/').next()?;
-    OPENDISTRO
-        .contains(&plugin)
-        .then(|| format!("/_opendistro/{rest}"))
+    OPENDISTRO.contains(&plugin).then(|| format!("/_opendistro/{rest}"))
 }
 
 fn insert(nodes: &mut Vec<Node>, row: &Row, segments: &[&str], operation: usize) -> Result<(), String> {
@@ -69,12 +67,7 @@ fn insert(nodes: &mut Vec<Node>, row: &Row, segments: &[&str], operation: usize)
 
 pub(crate) fn render(nodes: &[Node]) -> String {
     let mut out = format!("static NODES: [Node; {}] = [\n", nodes.len());
-    for Node {
-        literals,
-        variable,
-        handlers,
-    } in nodes
-    {
+    for Node { literals, variable, handlers } in nodes {
         out.push_str("Node { literals: &[");
         for (literal, at) in literals {
             let _ = write!(out, "({literal:?}, {at}), ");

@@ -57,9 +57,6 @@ impl FromStr for Action {
     type Err = ActionError;
 
     fn from_str(text: &str) -> Result<Self, ActionError> {
-        Self::ALL
-            .into_iter()
-            .find(|action| action.as_str() == text)
-            .ok_or_else(|| ActionError(text.into()))
+        Self::ALL.into_iter().find(|action| action.as_str() == text).ok_or_else(|| ActionError(text.into()))
     }
 }

@@ -59,9 +59,7 @@ impl fmt::Display for Resource {
             Self::Cluster => f.write_str("cluster"),
             Self::Plugin(name) => write!(f, "plugin/{name}"),
             Self::Dashboards { workspace: None } => f.write_str("dashboards"),
-            Self::Dashboards {
-                workspace: Some(workspace),
-            } => write!(f, "dashboards/{workspace}"),
+            Self::Dashboards { workspace: Some(workspace) } => write!(f, "dashboards/{workspace}"),
             Self::Greeting => f.write_str("greeting"),
         }
     }

@@ -23,15 +23,8 @@ pub fn classify(method: &str, path: &str, query: Option<&str>) -> Result<Ask, Re
 }
 
 /// Values that the engine gives a meaning of their own in place of a name.
-const SPECIAL_NAMES: [&str; 7] = [
-    "_all",
-    "_local",
-    "_master",
-    "_cluster_manager",
-    "_current",
-    "_none",
-    "_default",
-];
+const SPECIAL_NAMES: [&str; 7] =
+    ["_all", "_local", "_master", "_cluster_manager", "_current", "_none", "_default"];
 
 fn check_variables(
     operation: &Operation,
@@ -40,14 +33,9 @@ fn check_variables(
 ) -> Result<(), Refusal> {
     for variable in operation.variables {
         if query.get(variable.name).is_some() {
-            return Err(Refusal::VariableInQuery {
-                name: variable.name,
-                path: operation.path,
-            });
+            return Err(Refusal::VariableInQuery { name: variable.name, path: operation.path });
         }
-        let text = segments
-            .get(variable.segment)
-            .map_or("", |segment| &*segment.text);
+        let text = segments.get(variable.segment).map_or("", |segment| &*segment.text);
         let looks_like_route = match variable.kind {
             VariableKind::Id => false,
             VariableKind::Index => variable.segment == 0 && text.starts_with('_') && text != "_all",
@@ -101,11 +89,7 @@ fn conclude(
 /// Any name at all, also those that begin with a dot.
 fn any_index(action: Action, origin: Origin, needs: &mut SmallVec<[Need; 2]>) {
     for target in [Target::everything(), Target::hidden()] {
-        let need = Need {
-            action,
-            on: Resource::Index(target),
-            origin,
-        };
+        let need = Need { action, on: Resource::Index(target), origin };
         if !needs.contains(&need) {
             needs.push(need);
         }
@@ -117,11 +101,7 @@ fn add_hidden(query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
     let Some(states) = query.get("expand_wildcards") else {
         return;
     };
-    let hidden = |state: &str| {
-        ["hidden", "all"]
-            .iter()
-            .any(|word| state.trim().eq_ignore_ascii_case(word))
-    };
+    let hidden = |state: &str| ["hidden", "all"].iter().any(|word| state.trim().eq_ignore_ascii_case(word));
     if !states.split(',').any(hidden) {
         return;
     }
@@ -131,15 +111,8 @@ fn add_hidden(query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
             continue;
         };
         if target.index.as_str().starts_with('*') {
-            let target = Target {
-                remote: target.remote.clone(),
-                ..Target::hidden()
-            };
-            let added = Need {
-                action: need.action,
-                on: Resource::Index(target),
-                origin: Origin::Query,
-            };
+            let target = Target { remote: target.remote.clone(), ..Target::hidden() };
+            let added = Need { action: need.action, on: Resource::Index(target), origin: Origin::Query };
             if !needs.contains(&added) {
                 needs.push(added);
             }

@@ -35,10 +35,7 @@ pub(crate) fn targets(text: &str) -> Result<SmallVec<[Target; 2]>, Refusal> {
     if text == "_all" {
         return Ok(SmallVec::from_iter([Target::everything()]));
     }
-    let refuse = |element: &str, problem| Refusal::Expression {
-        problem,
-        element: shorten(element),
-    };
+    let refuse = |element: &str, problem| Refusal::Expression { problem, element: shorten(element) };
     let mut targets = SmallVec::new();
     let mut wildcard = false;
     for element in text.split(',') {
@@ -72,11 +69,7 @@ fn target(element: &str) -> Result<Target, ExpressionProblem> {
         }
         None => (None, element),
     };
-    let name = if name.starts_with('<') {
-        Cow::Owned(approximate(name)?)
-    } else {
-        Cow::Borrowed(name)
-    };
+    let name = if name.starts_with('<') { Cow::Owned(approximate(name)?) } else { Cow::Borrowed(name) };
     let index = Pattern::parse(&name).map_err(TargetError::Index)?;
     Ok(Target { remote, index })
 }

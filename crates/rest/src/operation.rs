@@ -28,10 +28,7 @@ pub struct Operation {
 impl Operation {
     /// Whether the body is query DSL, which can look up other indices (terms lookup and the like).
     pub fn takes_dsl(&self) -> bool {
-        self.remark
-            .split_whitespace()
-            .next()
-            .is_some_and(|word| word == "dsl" || word == "dsl;")
+        self.remark.split_whitespace().next().is_some_and(|word| word == "dsl" || word == "dsl;")
     }
 }
 
@@ -115,14 +112,7 @@ pub enum Method {
 
 impl Method {
     /// Every method, in the order of an `Allow` header.
-    pub const ALL: [Self; 6] = [
-        Self::Get,
-        Self::Head,
-        Self::Post,
-        Self::Put,
-        Self::Patch,
-        Self::Delete,
-    ];
+    pub const ALL: [Self; 6] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete];
 
     /// The method as on the wire.
     pub const fn as_str(self) -> &'static str {

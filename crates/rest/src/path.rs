@@ -61,14 +61,9 @@ fn segment(raw: &str) -> Result<Segment<'_>, PathProblem> {
         return Err(PathProblem::DotSegment);
     }
     if !check_bytes(raw.as_bytes())? {
-        return Ok(Segment {
-            raw,
-            text: Cow::Borrowed(raw),
-        });
+        return Ok(Segment { raw, text: Cow::Borrowed(raw) });
     }
-    let text = percent_decode_str(raw)
-        .decode_utf8()
-        .map_err(|_| PathProblem::NotUtf8)?;
+    let text = percent_decode_str(raw).decode_utf8().map_err(|_| PathProblem::NotUtf8)?;
     if text.chars().any(char::is_control) {
         return Err(PathProblem::Control);
     }
@@ -120,8 +115,5 @@ fn is_unreserved(byte: u8) -> bool {
 
 /// The rest of `pchar` (RFC 3986, section 3.3), without `;`, which some parsers cut the segment at.
 fn is_plain(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@'
-    )
+    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
 }

@@ -112,10 +112,7 @@ impl Pattern {
 
 /// Characters that the engine refuses in names of indices, aliases and data streams.
 fn is_forbidden(c: char) -> bool {
-    matches!(
-        c,
-        '\\' | '/' | '?' | '"' | '<' | '>' | '|' | ' ' | ',' | '#' | ':'
-    ) || c.is_control()
+    matches!(c, '\\' | '/' | '?' | '"' | '<' | '>' | '|' | ' ' | ',' | '#' | ':') || c.is_control()
 }
 
 struct Affixes<'p> {

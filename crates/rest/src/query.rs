@@ -48,15 +48,10 @@ impl<'q> Query<'q> {
             return Ok(Self::default());
         };
         check_bytes(raw.as_bytes())?;
-        let mut parameters = raw
-            .split('&')
-            .map(parameter)
-            .collect::<Result<SmallVec<[_; 4]>, _>>()?;
+        let mut parameters = raw.split('&').map(parameter).collect::<Result<SmallVec<[_; 4]>, _>>()?;
         parameters.sort_unstable();
         if let Some(twice) = parameters.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(Refusal::DuplicateParameter {
-                name: shorten(&twice[0].0),
-            });
+            return Err(Refusal::DuplicateParameter { name: shorten(&twice[0].0) });
         }
         let query = Self(parameters);
         query.refuse_reserved()?;
@@ -64,10 +59,7 @@ impl<'q> Query<'q> {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| &**value)
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
     fn refuse_reserved(&self) -> Result<(), Refusal> {
@@ -130,8 +122,6 @@ fn decode(raw: &str) -> Result<Cow<'_, str>, QueryProblem> {
         return Ok(Cow::Borrowed(raw));
     }
     let spaced = raw.replace('+', " ");
-    let text = percent_decode_str(&spaced)
-        .decode_utf8()
-        .map_err(|_| QueryProblem::NotUtf8)?;
+    let text = percent_decode_str(&spaced).decode_utf8().map_err(|_| QueryProblem::NotUtf8)?;
     Ok(Cow::Owned(text.into_owned()))
 }

@@ -31,12 +31,7 @@ enum Pass {
     VariableAnywhere,
 }
 
-const PASSES: [Pass; 4] = [
-    Pass::Literals,
-    Pass::VariableFirst,
-    Pass::VariableLast,
-    Pass::VariableAnywhere,
-];
+const PASSES: [Pass; 4] = [Pass::Literals, Pass::VariableFirst, Pass::VariableLast, Pass::VariableAnywhere];
 
 /// The operation that the engine will dispatch to.
 pub(crate) fn find(method: &str, segments: &[Segment<'_>]) -> Result<&'static Operation, Refusal> {
@@ -44,11 +39,7 @@ pub(crate) fn find(method: &str, segments: &[Segment<'_>]) -> Result<&'static Op
     let mut allowed = [false; Method::ALL.len()];
     let mut known = false;
     for pass in PASSES {
-        let node = if segments.is_empty() {
-            Some(&NODES[0])
-        } else {
-            NODES[0].descend(segments, true, pass)
-        };
+        let node = if segments.is_empty() { Some(&NODES[0]) } else { NODES[0].descend(segments, true, pass) };
         let Some(node) = node else { continue };
         if let Some(operation) = method.and_then(|method| node.handler(method)) {
             return Ok(operation);
@@ -63,17 +54,12 @@ pub(crate) fn find(method: &str, segments: &[Segment<'_>]) -> Result<&'static Op
     }
     let methods = Method::ALL.iter().zip(allowed).filter(|(_, allowed)| *allowed);
     let allow: Vec<&str> = methods.map(|(method, _)| method.as_str()).collect();
-    Err(Refusal::MethodNotAllowed {
-        allow: allow.join(", ").into(),
-    })
+    Err(Refusal::MethodNotAllowed { allow: allow.join(", ").into() })
 }
 
 impl Node {
     fn literal(&self, segment: &str) -> Option<&'static Self> {
-        let at = self
-            .literals
-            .binary_search_by(|(literal, _)| (*literal).cmp(segment))
-            .ok()?;
+        let at = self.literals.binary_search_by(|(literal, _)| (*literal).cmp(segment)).ok()?;
         Some(&NODES[usize::from(self.literals[at].1)])
     }
 
@@ -104,11 +90,7 @@ impl Node {
             Pass::VariableAnywhere => true,
         };
         let starred = segment.raw == "*";
-        let literal = if starred {
-            self.variable()
-        } else {
-            self.literal(segment.raw)
-        };
+        let literal = if starred { self.variable() } else { self.literal(segment.raw) };
         let (node, by_variable) = match (literal, self.variable()) {
             (None, Some(variable)) if may_vary => (variable, true),
             (None, _) => return None,

@@ -28,18 +28,12 @@ pub enum TargetError {
 impl Target {
     /// `*` on this cluster.
     pub const fn everything() -> Self {
-        Self {
-            remote: None,
-            index: Pattern::everything(),
-        }
+        Self { remote: None, index: Pattern::everything() }
     }
 
     /// `.*` on this cluster: what [`Self::everything`] leaves out.
     pub const fn hidden() -> Self {
-        Self {
-            remote: None,
-            index: Pattern::hidden(),
-        }
+        Self { remote: None, index: Pattern::hidden() }
     }
 
     /// Whether a right over `self` reaches everything that `asked` can reach.
@@ -79,10 +73,7 @@ impl FromStr for Target {
                 remote: Some(Pattern::parse(remote).map_err(TargetError::Remote)?),
                 index: Pattern::parse(index)?,
             }),
-            None => Ok(Self {
-                remote: None,
-                index: Pattern::parse(text)?,
-            }),
+            None => Ok(Self { remote: None, index: Pattern::parse(text)? }),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The attack corpus, case by case.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
 use rest::{Need, Origin, Resource, classify};
 
 fn unescape(target: &str) -> String {
@@ -52,10 +54,7 @@ fn every_case_comes_out_as_written() {
         };
         let found = judge(method, &unescape(target));
         if found != expected {
-            wrong.push(format!(
-                "line {}: {method} {target}: {found}, not {expected} ({source})",
-                at + 1
-            ));
+            wrong.push(format!("line {}: {method} {target}: {found}, not {expected} ({source})", at + 1));
         }
     }
     assert!(cases > 150, "the corpus is there");

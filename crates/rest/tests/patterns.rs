@@ -15,10 +15,7 @@ fn all_words() -> Vec<String> {
     let mut words = vec![String::new()];
     let mut last = words.clone();
     for _ in 0..LONGEST {
-        last = last
-            .iter()
-            .flat_map(|word| ALPHABET.map(|letter| format!("{word}{letter}")))
-            .collect();
+        last = last.iter().flat_map(|word| ALPHABET.map(|letter| format!("{word}{letter}"))).collect();
         words.extend(last.iter().cloned());
     }
     words
@@ -29,9 +26,9 @@ fn model_matches(pattern: &[u8], text: &[u8]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
         Some((b'*', rest)) => (0..=text.len()).any(|skip| model_matches(rest, &text[skip..])),
-        Some((byte, rest)) => text
-            .split_first()
-            .is_some_and(|(t, left)| t == byte && model_matches(rest, left)),
+        Some((byte, rest)) => {
+            text.split_first().is_some_and(|(t, left)| t == byte && model_matches(rest, left))
+        }
     }
 }
 
@@ -46,10 +43,7 @@ fn patterns() -> impl Strategy<Value = Pattern> {
 
 fn visible<'w>(pattern: &Pattern, words: &'w [String]) -> BTreeSet<&'w str> {
     let dotted = pattern.as_str().starts_with('.');
-    language(pattern, words)
-        .into_iter()
-        .filter(|word| dotted || !word.starts_with('.'))
-        .collect()
+    language(pattern, words).into_iter().filter(|word| dotted || !word.starts_with('.')).collect()
 }
 
 proptest! {
@@ -119,16 +113,8 @@ fn remote_and_local_never_cover_each_other() {
         (".*", "*", false, true),
         (".*", ".*", true, true),
     ] {
-        assert_eq!(
-            target(held).covers(&target(asked)),
-            covers,
-            "{held} covers {asked}"
-        );
-        assert_eq!(
-            target(held).may_intersect(&target(asked)),
-            meets,
-            "{held} meets {asked}"
-        );
+        assert_eq!(target(held).covers(&target(asked)), covers, "{held} covers {asked}");
+        assert_eq!(target(held).may_intersect(&target(asked)), meets, "{held} meets {asked}");
     }
 }
 
@@ -140,17 +126,9 @@ fn names_that_no_index_can_have_are_refused() {
     ] {
         assert!(Pattern::parse(text).is_err(), "{text:?}");
     }
-    for (text, kept) in [
-        ("a**b", "a*b"),
-        ("***", "*"),
-        ("A", "A"),
-        ("*_x", "*_x"),
-        (".a", ".a"),
-        ("a..b", "a..b"),
-    ] {
-        assert_eq!(
-            Pattern::parse(text).map(|pattern| pattern.to_string()),
-            Ok(kept.to_owned())
-        );
+    for (text, kept) in
+        [("a**b", "a*b"), ("***", "*"), ("A", "A"), ("*_x", "*_x"), (".a", ".a"), ("a..b", "a..b")]
+    {
+        assert_eq!(Pattern::parse(text).map(|pattern| pattern.to_string()), Ok(kept.to_owned()));
     }
 }

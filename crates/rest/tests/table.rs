@@ -31,26 +31,14 @@ fn every_row_is_reached_by_a_sample_of_its_path() {
 
 #[test]
 fn every_plugin_row_with_an_older_prefix_is_reached_under_it() {
-    let older = [
-        "_security",
-        "_ism",
-        "_sql",
-        "_ppl",
-        "_knn",
-        "_rollup",
-        "_asynchronous_search",
-    ];
+    let older = ["_security", "_ism", "_sql", "_ppl", "_knn", "_rollup", "_asynchronous_search"];
     let mut reached = 0;
     for operation in operations() {
         let path = sample(operation);
         let Some(rest) = path.strip_prefix("/_plugins/") else {
             continue;
         };
-        if rest
-            .split('/')
-            .next()
-            .is_some_and(|plugin| older.contains(&plugin))
-        {
+        if rest.split('/').next().is_some_and(|plugin| older.contains(&plugin)) {
             let ask = classify(operation.method.as_str(), &format!("/_opendistro/{rest}"), None)
                 .unwrap_or_else(|refusal| panic!("{path}: {refusal}"));
             assert_eq!(ask.operation, operation);
@@ -79,12 +67,8 @@ fn no_two_rows_match_the_same_requests() {
 fn what_names_an_index_in_the_path_is_judged() {
     for operation in operations() {
         for variable in operation.variables {
-            let judged = operation.demands.iter().any(|demand| {
-                demand.on
-                    == Place::Path {
-                        segment: variable.segment,
-                    }
-            });
+            let judged =
+                operation.demands.iter().any(|demand| demand.on == Place::Path { segment: variable.segment });
             assert_eq!(
                 judged,
                 variable.kind == VariableKind::Index,
@@ -101,17 +85,10 @@ fn what_names_an_index_in_the_path_is_judged() {
 #[test]
 fn the_security_api_is_never_reached_by_less_than_admin() {
     let open = ["/authinfo", "/whoami", "/dashboardsinfo", "/health"];
-    for operation in operations()
-        .iter()
-        .filter(|operation| operation.path.contains("/_security/"))
-    {
+    for operation in operations().iter().filter(|operation| operation.path.contains("/_security/")) {
         let own_account = operation.name == "security.get_account_details";
         let greeting = own_account || open.iter().any(|end| operation.path.ends_with(end));
-        let place = if greeting {
-            Place::Greeting
-        } else {
-            Place::Plugin("security")
-        };
+        let place = if greeting { Place::Greeting } else { Place::Plugin("security") };
         assert_eq!(operation.place, place, "{} {}", operation.method, operation.path);
         assert!(greeting || operation.action == Action::Admin);
     }
@@ -142,22 +119,10 @@ fn literals_win_over_variables_as_in_the_engine() {
         ("GET", "/_nodes/n1/jvm", "/_nodes/{node_id}/{metric}"),
         ("GET", "/_search/scroll", "/_search/scroll"),
         ("GET", "/_data_stream/_stats", "/_data_stream/_stats"),
-        (
-            "GET",
-            "/_plugins/_ml/models/_search",
-            "/_plugins/_ml/models/_search",
-        ),
+        ("GET", "/_plugins/_ml/models/_search", "/_plugins/_ml/models/_search"),
         ("POST", "/_plugins/_ml/models/meta", "/_plugins/_ml/models/meta"),
-        (
-            "GET",
-            "/_plugins/_replication/leader_stats",
-            "/_plugins/_replication/leader_stats",
-        ),
-        (
-            "GET",
-            "/_plugins/_replication/leader_stats/_status",
-            "/_plugins/_replication/{index}/_status",
-        ),
+        ("GET", "/_plugins/_replication/leader_stats", "/_plugins/_replication/leader_stats"),
+        ("GET", "/_plugins/_replication/leader_stats/_status", "/_plugins/_replication/{index}/_status"),
         ("GET", "/_snapshot/r/s", "/_snapshot/{repository}/{snapshot}"),
         ("GET", "/_snapshot/r/_status", "/_snapshot/{repository}/_status"),
         ("POST", "/_tasks/_cancel", "/_tasks/_cancel"),
@@ -184,17 +149,11 @@ fn parameters_that_move_no_target_change_no_need() {
 #[test]
 fn a_method_that_is_not_of_the_path_names_those_that_are() {
     let refusal = classify("DELETE", "/logs/_count", None).expect_err("no such method");
-    assert_eq!(
-        (refusal.status(), refusal.allow()),
-        (405, Some("GET, HEAD, POST"))
-    );
+    assert_eq!((refusal.status(), refusal.allow()), (405, Some("GET, HEAD, POST")));
     assert!(refusal.to_string().contains("GET, HEAD, POST"));
     let refusal = classify("OPTIONS", "/_reindex", None).expect_err("no such method");
     assert_eq!(refusal.allow(), Some("POST"));
-    assert_eq!(
-        classify("GET", "/a/b/c/d/e/f/g/h/i/j/k/l", None).unwrap_err(),
-        Refusal::UnknownOperation
-    );
+    assert_eq!(classify("GET", "/a/b/c/d/e/f/g/h/i/j/k/l", None).unwrap_err(), Refusal::UnknownOperation);
 }
 
 #[test]
@@ -204,9 +163,5 @@ fn refusals_carry_a_cure_and_never_the_secret() {
     assert!(!format!("{refusal:?}{refusal}").contains("s3cret"));
     let long = format!("/{}<x/_search", "a".repeat(5000)).replace('<', "%3C");
     let refusal = classify("GET", &long, None).unwrap_err();
-    assert!(
-        refusal.to_string().len() < 400,
-        "client text is cut: {}",
-        refusal.to_string().len()
-    );
+    assert!(refusal.to_string().len() < 400, "client text is cut: {}", refusal.to_string().len());
 }

@@ -1,0 +1,125 @@
+use access::{ClaimPath, Glob, Grant, Scope, ScopeError};
+use rest::Action;
+use serde_json::json;
+
+#[test]
+fn scopes_are_read_and_written_back() {
+    for text in [
+        "read:logs-*",
+        "write:app-logs-*",
+        "manage:.kibana",
+        "monitor:*",
+        "admin:cluster",
+        "read:dashboards",
+        "write:dashboards/team-a",
+        "read:plugin/ml",
+        "role:logs_reader",
+        "role:team:a/b",
+        "prod/read:logs-*",
+        "prod-eu.1/role:x",
+        "read:other:logs-*",
+        "read:*:*",
+    ] {
+        let scope: Scope = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(scope.to_string(), text);
+    }
+    let scope: Scope = "prod/write:a**b".parse().expect("a scope");
+    assert_eq!((scope.cluster.as_deref(), scope.to_string().as_str()), (Some("prod"), "prod/write:a*b"));
+    assert_eq!("monitor:cluster".parse::<Scope>().map(|s| s.grant), Ok(Grant::Cluster(Action::Monitor)));
+}
+
+#[test]
+fn what_is_not_a_scope_says_how_to_write_one() {
+    for (text, part) in [
+        ("", "cannot be empty"),
+        ("openid", "the action is missing"),
+        ("read:", "cannot be empty"),
+        (":logs", "is not an action"),
+        ("READ:logs", "lower case"),
+        ("delete:logs", "read, write, manage, monitor or admin"),
+        ("read:a,b", "one scope for each"),
+        ("read:a b", "RFC 6749"),
+        ("read:a\"", "RFC 6749"),
+        ("read:é", "RFC 6749"),
+        ("read:_all", "cannot begin with '_'"),
+        ("read:-a", "cannot begin with '-'"),
+        ("read:a/b", "'/' cannot be part"),
+        ("read:plugin", "plugin/<name>"),
+        ("read:plugin/", "plugin/<name>"),
+        ("read:plugin/a/b", "plugin/<name>"),
+        ("read:plugin/*", "plugin/<name>"),
+        ("read:dashboards/", "dashboards/<workspace"),
+        ("read:dashboards/a/b", "dashboards/<workspace"),
+        ("role:", "role:<engine role>"),
+        ("/read:a", "is not a cluster name"),
+        ("a*/read:x", "is not a cluster name"),
+        ("a/b/read:x", "is not an action"),
+        ("read:a:b:c", "':' cannot be part"),
+    ] {
+        let error = text.parse::<Scope>().expect_err(text).to_string();
+        assert!(error.contains(part), "{text:?}: {error}");
+    }
+    assert_eq!("x".parse::<Scope>(), Err(ScopeError::MissingColon));
+}
+
+#[test]
+fn globs_match_whole_texts() {
+    for (glob, text, expected) in [
+        ("read:logs-*", "read:logs-*", true),
+        ("read:logs-*", "read:logs-a", true),
+        ("read:logs-*", "xread:logs-a", false),
+        ("*", "", true),
+        ("", "", true),
+        ("", "a", false),
+        ("a*a", "a", false),
+        ("a*a", "aa", true),
+        ("a*b*c", "abbc", true),
+        ("a*b*c", "acb", false),
+        ("a*bc*c", "abc", false),
+        ("*ops*", "team-ops-eu", true),
+        ("a?c", "abc", false),
+    ] {
+        assert_eq!(Glob::new(glob).matches(text), expected, "{glob} on {text}");
+    }
+}
+
+#[test]
+fn claims_are_found_by_path() {
+    let claims = json!({
+        "tenant": "acme",
+        "level": 3,
+        "admin": true,
+        "realm_access": {"roles": ["a", "b", 4, null, {"x": 1}]},
+        "https://example.com/roles": ["c"],
+        "a~b": "d",
+        "nothing": null,
+    });
+    let claims = claims.as_object().expect("an object");
+    for (path, expected) in [
+        ("tenant", vec!["acme"]),
+        ("level", vec!["3"]),
+        ("admin", vec!["true"]),
+        ("realm_access.roles", vec!["a", "b", "4"]),
+        ("/realm_access/roles", vec!["a", "b", "4"]),
+        ("/https:~1~1example.com~1roles", vec!["c"]),
+        ("/a~0b", vec!["d"]),
+        ("realm_access", vec![]),
+        ("tenant.x", vec![]),
+        ("nothing", vec![]),
+        ("missing.x", vec![]),
+    ] {
+        let path: ClaimPath = path.parse().expect("a path");
+        assert_eq!(path.texts(claims), expected, "{path}");
+    }
+    for wrong in ["", ".a", "a..b", "a.", "/", "/a//b", "/a~2", "/a~"] {
+        assert!(wrong.parse::<ClaimPath>().is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn serde_speaks_the_same_text() {
+    let scope: Scope = serde_json::from_value(json!("prod/read:logs-*")).expect("a scope");
+    assert_eq!(serde_json::to_value(scope).expect("a text"), json!("prod/read:logs-*"));
+    let error = serde_json::from_value::<Scope>(json!("read:_all")).expect_err("no scope").to_string();
+    assert!(error.contains("cannot begin with '_'"), "{error}");
+}

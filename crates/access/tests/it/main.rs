@@ -1,0 +1,9 @@
+//! The boundary of the crate: scopes, mappings, decisions.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
+mod decision;
+mod grammar;
+mod mapping;
+mod properties;
+mod subject;

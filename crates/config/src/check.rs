@@ -32,6 +32,13 @@ impl Semantic<'_, '_> {
         }
     }
 
+    /// As [`Self::error`], pointing at the key.
+    fn error_at_key(&mut self, at: &At, message: impl Into<String>, cure: impl Into<String>) {
+        if !self.0.touches_broken(at) {
+            self.0.key_error_without_trace(at, message, cure);
+        }
+    }
+
     fn warning(&mut self, at: &At, message: impl Into<String>, cure: impl Into<String>) {
         if !self.0.touches_broken(at) {
             self.0.warning(at, message, cure);

@@ -73,11 +73,7 @@ mod tests {
         for (text, claims, expected) in [
             ("org", r#"{"org": "a"}"#, "a"),
             ("realm_access.role", r#"{"realm_access": {"role": "a"}}"#, "a"),
-            (
-                r#""https://example.com/team""#,
-                r#"{"https://example.com/team": "a"}"#,
-                "a",
-            ),
+            (r#""https://example.com/team""#, r#"{"https://example.com/team": "a"}"#, "a"),
             (r#"x."a.b~c".d"#, r#"{"x": {"a.b~c": {"d": "a"}}}"#, "a"),
         ] {
             let path: ClaimPath = text.parse().unwrap();

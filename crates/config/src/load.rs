@@ -89,12 +89,7 @@ fn stages(
     match model(document) {
         Ok(mut config) => {
             config.settle_claim_paths();
-            Ok(Loaded {
-                config,
-                path: path.to_owned(),
-                watched,
-                warnings: diagnostics,
-            })
+            Ok(Loaded { config, path: path.to_owned(), watched, warnings: diagnostics })
         }
         Err((at, message)) => {
             let mut findings = Findings::new(&mut report, &tree);
@@ -111,10 +106,7 @@ fn model(document: Value) -> Result<Config, (At, String)> {
 
 fn read(path: &Path) -> io::Result<String> {
     if fs::metadata(path)?.len() > MAX_FILE {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "it is larger than 4 MiB",
-        ));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
     }
     fs::read_to_string(path)
 }

@@ -45,12 +45,7 @@ impl Config {
             .mappings
             .iter()
             .enumerate()
-            .filter(|(_, mapping)| {
-                mapping
-                    .provider
-                    .as_ref()
-                    .is_none_or(|name| *name == provider.name)
-            })
+            .filter(|(_, mapping)| mapping.provider.as_ref().is_none_or(|name| *name == provider.name))
             .map(|(index, mapping)| convert(index, mapping))
             .collect::<Result<_, _>>()?;
         let rules = ClusterRules {
@@ -81,15 +76,9 @@ impl Config {
 }
 
 fn convert(index: usize, mapping: &Mapping) -> Result<access::Mapping, MappingError> {
-    let clusters = mapping
-        .clusters
-        .as_ref()
-        .map(|names| names.iter().map(|name| name.as_str().into()).collect());
-    Ok(access::Mapping {
-        when: condition(index, mapping)?,
-        clusters,
-        grant: granted(index, &mapping.grant)?,
-    })
+    let clusters =
+        mapping.clusters.as_ref().map(|names| names.iter().map(|name| name.as_str().into()).collect());
+    Ok(access::Mapping { when: condition(index, mapping)?, clusters, grant: granted(index, &mapping.grant)? })
 }
 
 fn condition(index: usize, mapping: &Mapping) -> Result<Condition, MappingError> {
@@ -101,20 +90,10 @@ fn condition(index: usize, mapping: &Mapping) -> Result<Condition, MappingError>
         conditions.push(Condition::Group(Glob::new(group.as_str())));
     }
     if let Some(claim) = &mapping.claim {
-        let wrong = |reason: String| MappingError::ClaimPath {
-            index,
-            path: claim.path.clone(),
-            reason,
-        };
+        let wrong = |reason: String| MappingError::ClaimPath { index, path: claim.path.clone(), reason };
         let path: ClaimPath = claim.path.parse().map_err(|error| wrong(format!("{error}")))?;
-        let path = path
-            .for_access()
-            .parse()
-            .map_err(|error| wrong(format!("{error}")))?;
-        conditions.push(Condition::Claim {
-            path,
-            equals: claim.equals.as_str().into(),
-        });
+        let path = path.for_access().parse().map_err(|error| wrong(format!("{error}")))?;
+        conditions.push(Condition::Claim { path, equals: claim.equals.as_str().into() });
     }
     match (conditions.pop(), conditions.is_empty()) {
         (None, _) => Err(MappingError::NoCondition(index)),
@@ -131,11 +110,7 @@ fn granted(index: usize, grant: &Grant) -> Result<Granted, MappingError> {
         .scopes
         .iter()
         .map(|scope| {
-            scope.parse().map_err(|source| MappingError::Scope {
-                index,
-                scope: scope.clone(),
-                source,
-            })
+            scope.parse().map_err(|source| MappingError::Scope { index, scope: scope.clone(), source })
         })
         .collect::<Result<_, _>>()?;
     Ok(Granted {

@@ -525,10 +525,7 @@ pub struct Otlp {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 9600)),
-            allow_remote: false,
-        }
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 9600)), allow_remote: false }
     }
 }
 
@@ -583,10 +580,7 @@ impl Default for Limits {
 
 impl Default for TokenCache {
     fn default() -> Self {
-        Self {
-            capacity: 10_000,
-            max_age: Duration::from_secs(300),
-        }
+        Self { capacity: 10_000, max_age: Duration::from_secs(300) }
     }
 }
 
@@ -607,9 +601,7 @@ mod defaults {
         Duration::from_secs(30)
     }
     pub(super) fn token_types() -> Vec<String> {
-        ["at+jwt", "application/at+jwt", "JWT"]
-            .map(str::to_owned)
-            .to_vec()
+        ["at+jwt", "application/at+jwt", "JWT"].map(str::to_owned).to_vec()
     }
     pub(super) fn refresh() -> Duration {
         Duration::from_secs(15 * 60)

@@ -35,9 +35,7 @@ pub(crate) struct Section<T> {
 impl<T> Section<T> {
     /// The items that could be read.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&At, &T)> {
-        self.items
-            .iter()
-            .filter_map(|(at, item)| Some((at, item.as_ref()?)))
+        self.items.iter().filter_map(|(at, item)| Some((at, item.as_ref()?)))
     }
 
     /// True if every item could be read, so that what is not here is nowhere.
@@ -77,12 +75,7 @@ impl Reader<'_, '_> {
 
     fn list<T: DeserializeOwned>(&mut self, key: &str) -> Section<T> {
         let root = At::default().key(key);
-        let values = self
-            .document
-            .get(key)
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let values = self.document.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let items = values
             .iter()
             .enumerate()
@@ -92,10 +85,7 @@ impl Reader<'_, '_> {
                 (at, item)
             })
             .collect();
-        let names = values
-            .iter()
-            .filter_map(|value| Some(value.get("name")?.as_str()?.to_owned()))
-            .collect();
+        let names = values.iter().filter_map(|value| Some(value.get("name")?.as_str()?.to_owned())).collect();
         Section { items, names }
     }
 
@@ -106,12 +96,8 @@ impl Reader<'_, '_> {
             Err(error) => {
                 if !self.findings.is_broken(at) {
                     let inner = to_at(error.path());
-                    let at = inner
-                        .steps()
-                        .iter()
-                        .fold(at.clone(), |at, step| at.with(step.clone()));
-                    self.findings
-                        .error(&at, error.inner().to_string(), "correct this value");
+                    let at = inner.steps().iter().fold(at.clone(), |at, step| at.with(step.clone()));
+                    self.findings.error(&at, error.inner().to_string(), "correct this value");
                 }
                 None
             }

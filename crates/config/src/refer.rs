@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -32,13 +33,10 @@ impl References {
     /// moves these strings, it does not copy them.
     pub(crate) fn fill_in(self, document: &mut Value) {
         for (at, secret) in self.secrets {
-            let place = at
-                .steps()
-                .iter()
-                .try_fold(&mut *document, |value, step| match step {
-                    Step::Key(key) => value.get_mut(key),
-                    Step::Index(index) => value.get_mut(index),
-                });
+            let place = at.steps().iter().try_fold(&mut *document, |value, step| match step {
+                Step::Key(key) => value.get_mut(key),
+                Step::Index(index) => value.get_mut(index),
+            });
             if let Some(Value::String(text)) = place {
                 text.zeroize();
                 *text = String::from(secret.as_str());
@@ -54,24 +52,14 @@ pub(crate) fn follow(
     surroundings: &dyn Surroundings,
     findings: &mut Findings<'_>,
 ) -> References {
-    let mut follower = Follower {
-        folder,
-        surroundings,
-        findings,
-        references: References::default(),
-    };
-    view::walk(
-        View::root(&SCHEMA),
-        document,
-        &At::default(),
-        &mut |schema, value, at| {
-            if let Value::String(text) = value
-                && !follower.findings.is_broken(at)
-            {
-                follower.string(schema.target(), text, at);
-            }
-        },
-    );
+    let mut follower = Follower { folder, surroundings, findings, references: References::default() };
+    view::walk(View::root(&SCHEMA), document, &At::default(), &mut |schema, value, at| {
+        if let Value::String(text) = value
+            && !follower.findings.is_broken(at)
+        {
+            follower.string(schema.target(), text, at);
+        }
+    });
     follower.references
 }
 
@@ -136,8 +124,7 @@ impl Follower<'_, '_> {
             }
         };
         if secret.is_empty() {
-            self.findings
-                .error(at, "the secret is empty", "give it a value where this refers to");
+            self.findings.error(at, "the secret is empty", "give it a value where this refers to");
             return None;
         }
         Some(secret)
@@ -156,9 +143,7 @@ impl Follower<'_, '_> {
                         format!("take that right away: chmod o-rwx {}", path.display()),
                     );
                 }
-                let line = text
-                    .strip_suffix('\n')
-                    .map(|line| line.strip_suffix('\r').unwrap_or(line));
+                let line = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
                 Some(Zeroizing::new(line.unwrap_or(&text).to_owned()))
             }
             Err(error) => {
@@ -174,10 +159,7 @@ impl Follower<'_, '_> {
             Ok(Found::File { mode: Some(mode) }) if private && mode & (OTHERS | GROUP_WRITE) != 0 => {
                 self.findings.error(
                     at,
-                    format!(
-                        "others than its owner can get at the private key {}",
-                        path.display()
-                    ),
+                    format!("others than its owner can get at the private key {}", path.display()),
                     format!("take that right away: chmod g-w,o-rwx {}", path.display()),
                 );
             }
@@ -214,11 +196,7 @@ impl Follower<'_, '_> {
             (Err(error), _) => {
                 self.findings.error(
                     at,
-                    format!(
-                        "the folder {} cannot be used: {}",
-                        folder.display(),
-                        reason(&error)
-                    ),
+                    format!("the folder {} cannot be used: {}", folder.display(), reason(&error)),
                     format!("make it, or give another path: mkdir -p {}", folder.display()),
                 );
             }
@@ -233,11 +211,7 @@ impl Follower<'_, '_> {
             io::ErrorKind::PermissionDenied => "let the user of this process read it",
             _ => "give the path of a readable file",
         };
-        self.findings.error(
-            at,
-            format!("{} cannot be read: {}", path.display(), reason(error)),
-            cure,
-        );
+        self.findings.error(at, format!("{} cannot be read: {}", path.display(), reason(error)), cure);
     }
 }
 
@@ -248,6 +222,7 @@ const GROUP_WRITE: u32 = 0o020;
 /// The kind of an error without the system's error number, which differs between systems.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
+        io::ErrorKind::NotFound => "there is nothing of this name".to_owned(),
         io::ErrorKind::Other => error.to_string(),
         kind => kind.to_string(),
     }
@@ -265,13 +240,9 @@ pub(crate) fn blot(source: &mut Source, tree: Option<&Node>) {
     source.blot(ranges);
 }
 
-fn secret_places(schema: View<'_>, node: &Node, ranges: &mut Vec<std::ops::Range<usize>>) {
+fn secret_places(schema: View<'_>, node: &Node, ranges: &mut Vec<Range<usize>>) {
     if schema.target().is_secret() {
-        let reference = matches!(&node.kind, Kind::Scalar(Value::String(text)) if text.starts_with("${"));
-        if !reference {
-            ranges.push(node.place.bytes.clone());
-        }
-        return;
+        return all_places(node, ranges);
     }
     match &node.kind {
         Kind::Scalar(_) => {}
@@ -283,11 +254,13 @@ fn secret_places(schema: View<'_>, node: &Node, ranges: &mut Vec<std::ops::Range
             }
         }
         Kind::Map(entries) => {
+            let beside_secret =
+                schema.target().properties().iter().any(|(_, property)| property.target().is_secret());
             for entry in entries {
                 match schema.step(&Step::Key(entry.key.clone())) {
                     Some(inner) => secret_places(inner, &entry.value, ranges),
                     // A misspelt key may well hold a secret.
-                    None if looks_secret(&entry.key) => ranges.push(entry.value.place.bytes.clone()),
+                    None if beside_secret || looks_secret(&entry.key) => all_places(&entry.value, ranges),
                     None => {}
                 }
             }
@@ -295,7 +268,18 @@ fn secret_places(schema: View<'_>, node: &Node, ranges: &mut Vec<std::ops::Range
     }
 }
 
-fn suspects(text: &str, ranges: &mut Vec<std::ops::Range<usize>>) {
+/// Every scalar that is no reference.
+fn all_places(node: &Node, ranges: &mut Vec<Range<usize>>) {
+    match &node.kind {
+        Kind::Scalar(Value::String(text)) if text.starts_with("${") => {}
+        Kind::Scalar(_) => ranges.push(node.place.bytes.clone()),
+        Kind::List(items) => items.iter().for_each(|item| all_places(item, ranges)),
+        Kind::Map(entries) => entries.iter().for_each(|entry| all_places(&entry.value, ranges)),
+    }
+}
+
+/// In a text that is no YAML: values of keys that sound secret, and what stands below `users`.
+fn suspects(text: &str, ranges: &mut Vec<Range<usize>>) {
     let mut users: Option<usize> = None;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -308,7 +292,7 @@ fn suspects(text: &str, ranges: &mut Vec<std::ops::Range<usize>>) {
             if secret && !value.contains("${") {
                 ranges.push(start + key.len() + 1..start + line.len());
             }
-            if key.trim().trim_matches(['"', '\'']) == "users" {
+            if key.trim_end().trim_end_matches(['"', '\'']).ends_with("users") {
                 users = Some(indent);
             }
         }
@@ -318,18 +302,15 @@ fn suspects(text: &str, ranges: &mut Vec<std::ops::Range<usize>>) {
 
 fn looks_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    ["secret", "password", "passwd", "token"]
-        .iter()
-        .any(|word| key.contains(word))
+    ["secret", "password", "passwd", "users"].iter().any(|word| key.contains(word))
 }
 
 /// `https://name:password@host`: what is between `://` and `@`.
-fn url_passwords(text: &str, ranges: &mut Vec<std::ops::Range<usize>>) {
+fn url_passwords(text: &str, ranges: &mut Vec<Range<usize>>) {
     for (start, separator) in text.match_indices("://") {
         let start = start + separator.len();
-        let end = text[start..]
-            .find(|c: char| c.is_whitespace() || c == '/')
-            .map_or(text.len(), |end| start + end);
+        let end =
+            text[start..].find(|c: char| c.is_whitespace() || c == '/').map_or(text.len(), |end| start + end);
         if let Some(at) = text[start..end].rfind('@') {
             ranges.push(start..start + at);
         }

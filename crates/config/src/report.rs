@@ -17,10 +17,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(file: PathBuf) -> Self {
-        Self {
-            file,
-            list: Vec::new(),
-        }
+        Self { file, list: Vec::new() }
     }
 
     pub(crate) fn error(&mut self, place: &Place, key: &str, message: String, cure: impl Into<String>) {
@@ -38,10 +35,7 @@ impl Report {
         self.list.push(Diagnostic {
             severity,
             file: self.file.clone(),
-            position: Some(Position {
-                line: place.line,
-                column: place.column,
-            }),
+            position: Some(Position { line: place.line, column: place.column }),
             key,
             message,
             cure,
@@ -64,24 +58,14 @@ pub(crate) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     pub(crate) fn new(report: &'a mut Report, tree: &'a Node) -> Self {
-        Self {
-            report,
-            tree,
-            broken: Vec::new(),
-        }
+        Self { report, tree, broken: Vec::new() }
     }
 
     /// The value at `at` is wrong.
     pub(crate) fn error(&mut self, at: &At, message: impl Into<String>, cure: impl Into<String>) {
         self.broken.push(at.clone());
         let place = self.tree.place(at);
-        self.report.add(
-            Severity::Error,
-            place,
-            at.to_string(),
-            message.into(),
-            cure.into(),
-        );
+        self.report.add(Severity::Error, place, at.to_string(), message.into(), cure.into());
     }
 
     /// As [`Self::error`], but later stages judge the value all the same.
@@ -92,45 +76,36 @@ impl<'a> Findings<'a> {
         cure: impl Into<String>,
     ) {
         let place = self.tree.place(at);
-        self.report.add(
-            Severity::Error,
-            place,
-            at.to_string(),
-            message.into(),
-            cure.into(),
-        );
+        self.report.add(Severity::Error, place, at.to_string(), message.into(), cure.into());
+    }
+
+    /// As [`Self::error_without_trace`], pointing at the key that `at` ends with.
+    pub(crate) fn key_error_without_trace(
+        &mut self,
+        at: &At,
+        message: impl Into<String>,
+        cure: impl Into<String>,
+    ) {
+        let place = self.tree.key_place(at);
+        self.report.add(Severity::Error, place, at.to_string(), message.into(), cure.into());
     }
 
     /// The key that `at` ends with is wrong, whatever its value.
     pub(crate) fn error_at_key(&mut self, at: &At, message: impl Into<String>, cure: impl Into<String>) {
         self.broken.push(at.clone());
         let place = self.tree.key_place(at);
-        self.report.add(
-            Severity::Error,
-            place,
-            at.to_string(),
-            message.into(),
-            cure.into(),
-        );
+        self.report.add(Severity::Error, place, at.to_string(), message.into(), cure.into());
     }
 
     /// The value at `at` is allowed but probably not meant.
     pub(crate) fn warning(&mut self, at: &At, message: impl Into<String>, cure: impl Into<String>) {
         let place = self.tree.place(at);
-        self.report.add(
-            Severity::Warning,
-            place,
-            at.to_string(),
-            message.into(),
-            cure.into(),
-        );
+        self.report.add(Severity::Warning, place, at.to_string(), message.into(), cure.into());
     }
 
     /// True if an error has been found at `at`, within it, or around it.
     pub(crate) fn touches_broken(&self, at: &At) -> bool {
-        self.broken
-            .iter()
-            .any(|broken| broken.starts_with(at) || at.starts_with(broken))
+        self.broken.iter().any(|broken| broken.starts_with(at) || at.starts_with(broken))
     }
 
     /// True if an error has been found at `at` or within it.

@@ -26,11 +26,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(name: &Path, text: &str) -> Self {
-        let starts = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'\n')
-            .map(|(at, _)| at + 1);
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         Self {
             name: name.to_owned(),
             text: text.to_owned(),
@@ -48,23 +44,15 @@ impl Source {
 
     /// The place of `length` characters at a line (from 1) and a column (from 0), cut at the line's end.
     pub(crate) fn place(&self, line: usize, column: usize, length: usize) -> Place {
-        let start = self
-            .lines
-            .get(line.saturating_sub(1))
-            .copied()
-            .unwrap_or(self.text.len());
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
         let content = self.text[start..].split(['\n', '\r']).next().unwrap_or_default();
         let offset = |characters: usize| {
-            content
-                .char_indices()
-                .nth(characters)
-                .map_or(content.len(), |(offset, _)| offset)
+            content.char_indices().nth(characters).map_or(content.len(), |(offset, _)| offset)
         };
-        Place {
-            line,
-            column: column + 1,
-            bytes: start + offset(column)..start + offset(column.saturating_add(length)),
-        }
+        let (from, to) = (offset(column), offset(column.saturating_add(length)));
+        let trimmed = content[from..to].trim_end().len();
+        let to = if trimmed == 0 { to } else { from + trimmed };
+        Place { line, column: column + 1, bytes: start + from..start + to }
     }
 
     /// Replaces the characters at these places, so that no rendering shows them. Offsets stay as they are.

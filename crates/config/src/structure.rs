@@ -22,9 +22,7 @@ pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(crate::schema);
 static VALIDATOR: LazyLock<Option<Validator>> = LazyLock::new(|| {
     jsonschema::options()
         .with_format("uri", is_web_url)
-        .with_format("socket-address", |text: &str| {
-            text.parse::<std::net::SocketAddr>().is_ok()
-        })
+        .with_format("socket-address", |text: &str| text.parse::<std::net::SocketAddr>().is_ok())
         .should_validate_formats(true)
         .build(&SCHEMA)
         .ok()
@@ -33,12 +31,7 @@ static VALIDATOR: LazyLock<Option<Validator>> = LazyLock::new(|| {
 /// Checks `document`, and makes it ready to become the model: sections without a value become empty ones, unknown keys
 /// are taken out once they have been reported.
 pub(crate) fn check(document: &mut Value, findings: &mut Findings<'_>) {
-    view::walk(
-        View::root(&SCHEMA),
-        document,
-        &At::default(),
-        &mut |schema, value, _| fill(schema, value),
-    );
+    view::walk(View::root(&SCHEMA), document, &At::default(), &mut |schema, value, _| fill(schema, value));
     // The model is checked by serde all the same; a test builds the validator.
     if let Some(validator) = &*VALIDATOR {
         let unknown = {
@@ -49,14 +42,9 @@ pub(crate) fn check(document: &mut Value, findings: &mut Findings<'_>) {
             view::remove(document, &at);
         }
     }
-    view::walk(
-        View::root(&SCHEMA),
-        document,
-        &At::default(),
-        &mut |schema, value, at| {
-            bounds::check(schema, value, at, findings);
-        },
-    );
+    view::walk(View::root(&SCHEMA), document, &At::default(), &mut |schema, value, at| {
+        bounds::check(schema, value, at, findings);
+    });
 }
 
 /// `limits:` with all its lines commented out means the same as no `limits` at all.

@@ -45,9 +45,7 @@ impl Surroundings for Disk<'_> {
 
     fn secret_file(&self, path: &Path) -> io::Result<Zeroizing<String>> {
         let mut text = Zeroizing::new(String::new());
-        let read = File::open(path)?
-            .take(MAX_SECRET_FILE + 1)
-            .read_to_string(&mut text)?;
+        let read = File::open(path)?.take(MAX_SECRET_FILE + 1).read_to_string(&mut text)?;
         if u64::try_from(read).is_ok_and(|read| read > MAX_SECRET_FILE) {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 KiB"));
         }
@@ -63,9 +61,7 @@ impl Surroundings for Disk<'_> {
         if metadata.is_file() {
             File::open(path)?;
         }
-        Ok(Found::File {
-            mode: mode(&metadata),
-        })
+        Ok(Found::File { mode: mode(&metadata) })
     }
 }
 

@@ -46,10 +46,9 @@ impl Node {
         match &self.kind {
             Kind::Scalar(value) => value.clone(),
             Kind::List(items) => items.iter().map(Self::to_value).collect(),
-            Kind::Map(entries) => entries
-                .iter()
-                .map(|entry| (entry.key.clone(), entry.value.to_value()))
-                .collect(),
+            Kind::Map(entries) => {
+                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_value())).collect()
+            }
         }
     }
 
@@ -60,10 +59,9 @@ impl Node {
         let mut place = &self.place;
         for step in &at.0 {
             let found = match (step, &node.kind) {
-                (Step::Key(key), Kind::Map(entries)) => entries
-                    .iter()
-                    .find(|entry| entry.key == *key)
-                    .map(|entry| (&entry.value, &entry.place)),
+                (Step::Key(key), Kind::Map(entries)) => {
+                    entries.iter().find(|entry| entry.key == *key).map(|entry| (&entry.value, &entry.place))
+                }
                 (Step::Index(index), Kind::List(items)) => items.get(*index).map(|item| (item, &item.place)),
                 _ => None,
             };
@@ -95,10 +93,9 @@ impl Node {
 
     fn step(&self, step: &Step) -> Option<&Node> {
         match (step, &self.kind) {
-            (Step::Key(key), Kind::Map(entries)) => entries
-                .iter()
-                .find(|entry| entry.key == *key)
-                .map(|entry| &entry.value),
+            (Step::Key(key), Kind::Map(entries)) => {
+                entries.iter().find(|entry| entry.key == *key).map(|entry| &entry.value)
+            }
             (Step::Index(index), Kind::List(items)) => items.get(*index),
             _ => None,
         }
@@ -155,10 +152,7 @@ impl std::fmt::Display for At {
 }
 
 fn is_word(key: &str) -> bool {
-    !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$'))
+    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$'))
 }
 
 /// A number as JSON has it; what JSON cannot hold (infinity, not-a-number) stays text.

@@ -33,8 +33,6 @@ fn split<'a>(text: &'a str, example: &'static str) -> Result<(u64, &'a str), Val
         return Err(ValueError::NoNumber(text.to_owned(), example));
     }
     // All characters are digits, so the only way to fail is overflow.
-    let number = digits
-        .parse()
-        .map_err(|_| ValueError::TooLarge(text.to_owned()))?;
+    let number = digits.parse().map_err(|_| ValueError::TooLarge(text.to_owned()))?;
     Ok((number, unit))
 }

@@ -23,14 +23,8 @@ const MAX_NODES: usize = 200_000;
 
 /// Parses the text; what it finds wrong goes to `report`. Nothing when there is no document to go on with.
 pub(crate) fn parse(source: &Source, report: &mut Report) -> Option<Node> {
-    let mut builder = Builder {
-        source,
-        report,
-        open: Vec::new(),
-        anchors: HashMap::new(),
-        nodes: 0,
-        root: None,
-    };
+    let mut builder =
+        Builder { source, report, open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
     let mut parser = Parser::new_from_str(source.text());
     let mut documents = 0;
     while let Some(next) = parser.next_event() {
@@ -80,9 +74,7 @@ fn syntax_message(info: &str) -> String {
 }
 
 fn syntax_cure(source: &Source, place: &Place) -> &'static str {
-    let start = source.text()[..place.bytes.start]
-        .rfind('\n')
-        .map_or(0, |at| at + 1);
+    let start = source.text()[..place.bytes.start].rfind('\n').map_or(0, |at| at + 1);
     let line = source.text()[start..].lines().next().unwrap_or_default();
     if line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t') {
         "indent with spaces; YAML does not allow tabs"
@@ -95,8 +87,14 @@ fn syntax_cure(source: &Source, place: &Place) -> &'static str {
 struct Open {
     node: Node,
     anchor: usize,
-    /// The key whose value comes next.
-    key: Option<(String, Place)>,
+    /// In a mapping, the key whose value comes next.
+    key: Option<Key>,
+}
+
+enum Key {
+    Usable(String, Place),
+    /// It has been reported; its value goes nowhere.
+    Refused,
 }
 
 struct Builder<'a> {
@@ -115,13 +113,7 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let place = self.place(span, text.len());
                 let value = self.scalar(text, style, tag, &place);
-                self.close(
-                    Node {
-                        place,
-                        kind: Kind::Scalar(value),
-                    },
-                    anchor,
-                )
+                self.close(Node { place, kind: Kind::Scalar(value) }, anchor)
             }
             Event::SequenceStart(anchor, tag) => self.begin(span, Kind::List(Vec::new()), anchor, tag, "seq"),
             Event::MappingStart(anchor, tag) => self.begin(span, Kind::Map(Vec::new()), anchor, tag, "map"),
@@ -172,11 +164,7 @@ impl Builder<'_> {
             );
             return None;
         }
-        self.open.push(Open {
-            node: Node { place, kind },
-            anchor,
-            key: None,
-        });
+        self.open.push(Open { node: Node { place, kind }, anchor, key: None });
         Some(())
     }
 
@@ -192,18 +180,20 @@ impl Builder<'_> {
         };
         match (&mut open.node.kind, open.key.take()) {
             (Kind::List(items), _) => items.push(node),
-            (Kind::Map(entries), Some((key, place))) => match entries.iter().find(|entry| entry.key == key) {
-                Some(first) => {
+            (Kind::Map(_), Some(Key::Refused)) => {}
+            (Kind::Map(entries), Some(Key::Usable(key, place))) => {
+                if let Some(first) = entries.iter().find(|entry| entry.key == key) {
                     let message = format!("`{key}` is given twice; first on line {}", first.place.line);
                     let at = self.key_so_far(&key);
                     self.report.error(&place, &at, message, "keep one of them");
+                } else {
+                    // A block mapping begins where its first key does: then the key is what to point at.
+                    if entries.is_empty() && place.bytes.start == open.node.place.bytes.start {
+                        open.node.place = place.clone();
+                    }
+                    entries.push(Entry { key, place, value: node });
                 }
-                None => entries.push(Entry {
-                    key,
-                    place,
-                    value: node,
-                }),
-            },
+            }
             (Kind::Map(_), None) => {
                 let key = self.key(node);
                 if let Some(open) = self.open.last_mut() {
@@ -217,7 +207,7 @@ impl Builder<'_> {
     }
 
     /// A node as the key of a mapping. Numbers and booleans count as their text, which is what was meant.
-    fn key(&mut self, node: Node) -> (String, Place) {
+    fn key(&mut self, node: Node) -> Key {
         let key = match node.kind {
             Kind::Scalar(Value::String(text)) => text,
             Kind::Scalar(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string(),
@@ -228,7 +218,7 @@ impl Builder<'_> {
                     "a key must be a word".to_owned(),
                     "put the key before a colon, in quotes if it has special characters",
                 );
-                String::new()
+                return Key::Refused;
             }
         };
         if key == "<<" {
@@ -238,8 +228,9 @@ impl Builder<'_> {
                 "merge keys (`<<`) are not part of YAML 1.2".to_owned(),
                 "write the settings out",
             );
+            return Key::Refused;
         }
-        (key, node.place)
+        Key::Usable(key, node.place)
     }
 
     fn key_so_far(&self, last: &str) -> String {
@@ -247,8 +238,8 @@ impl Builder<'_> {
         for open in &self.open {
             at = match (&open.node.kind, &open.key) {
                 (Kind::List(items), _) => at.index(items.len()),
-                (_, Some((key, _))) => at.key(key),
-                (_, None) => at,
+                (_, Some(Key::Usable(key, _))) => at.key(key),
+                (_, Some(Key::Refused) | None) => at,
             };
         }
         if last.is_empty() { at } else { at.key(last) }.to_string()
@@ -281,11 +272,7 @@ impl Builder<'_> {
     }
 
     fn tag(&mut self, place: &Place, tag: &Tag) {
-        let tag = if tag.is_yaml_core_schema() {
-            format!("!!{}", tag.suffix)
-        } else {
-            tag.to_string()
-        };
+        let tag = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
         self.report.error(
             place,
             &self.key_so_far(""),

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Claims of the proxy's own tokens, which an attribute must not replace.
-const OWN_CLAIMS: &[&str] = &["aud", "exp", "iat", "iss", "jti", "nbf", "roles", "sub"];
+const OWN_CLAIMS: &[&str] = &["aud", "client_id", "exp", "iat", "iss", "jti", "nbf", "roles", "sub"];
 
 /// Headers that mean something to HTTP or to the engine; an identity in one of them would not arrive or not be safe.
 const TAKEN_HEADERS: &[&str] = &[
@@ -32,9 +32,7 @@ const TAKEN_HEADERS: &[&str] = &[
 
 pub(super) fn check(clusters: &Section<Cluster>, findings: &mut Semantic<'_, '_>) {
     unique(
-        clusters
-            .iter()
-            .map(|(at, cluster)| (at.key("name"), cluster.name.as_str())),
+        clusters.iter().map(|(at, cluster)| (at.key("name"), cluster.name.as_str())),
         "give each cluster a name of its own",
         findings,
     );
@@ -48,28 +46,17 @@ pub(super) fn check(clusters: &Section<Cluster>, findings: &mut Semantic<'_, '_>
 fn nodes(at: &At, cluster: &Cluster, findings: &mut Semantic<'_, '_>) {
     let list = at.key("nodes");
     for (index, url) in cluster.nodes.iter().enumerate() {
-        url::check(
-            &list.index(index),
-            url,
-            Shape::Origin,
-            Http::UnlessAllowed(cluster.allow_http),
-            findings,
-        );
+        url::check(&list.index(index), url, Shape::Origin, Http::UnlessAllowed(cluster.allow_http), findings);
     }
     unique(
-        cluster
-            .nodes
-            .iter()
-            .enumerate()
-            .map(|(index, url)| (list.index(index), url.as_str())),
+        cluster.nodes.iter().enumerate().map(|(index, url)| (list.index(index), url.as_str())),
         "name each node once",
         findings,
     );
     let tls = cluster.nodes.iter().any(|url| url.scheme() == "https");
-    for (key, set) in [
-        ("ca", cluster.ca.is_some()),
-        ("client_certificate", cluster.client_certificate.is_some()),
-    ] {
+    for (key, set) in
+        [("ca", cluster.ca.is_some()), ("client_certificate", cluster.client_certificate.is_some())]
+    {
         if set && !tls {
             findings.warning(
                 &at.key(key),
@@ -103,12 +90,8 @@ fn identity(at: &At, identity: &Identity, findings: &mut Semantic<'_, '_>) {
 
 fn signed_jwt(at: &At, jwt: &SignedJwt, findings: &mut Semantic<'_, '_>) {
     attributes(at, &jwt.attributes, findings);
-    for name in jwt
-        .attributes
-        .keys()
-        .filter(|name| OWN_CLAIMS.contains(&name.as_str()))
-    {
-        findings.error(
+    for name in jwt.attributes.keys().filter(|name| OWN_CLAIMS.contains(&name.as_str())) {
+        findings.error_at_key(
             &at.key("attributes").key(name),
             format!("`{name}` is a claim that the proxy sets itself"),
             "choose another name",
@@ -120,7 +103,7 @@ fn backend_user(at: &At, backend: &BackendUsers, findings: &mut Semantic<'_, '_>
     for name in backend.users.keys() {
         // RFC 7617 section 2: the first colon ends the user name.
         if name.is_empty() || name.contains(|c: char| c == ':' || c.is_control()) {
-            findings.error(
+            findings.error_at_key(
                 &at.key("users").key(name),
                 "is not a user name that basic authentication can carry",
                 "name a user without a colon and without control characters",
@@ -152,11 +135,7 @@ fn proxy_headers(at: &At, headers: &ProxyHeaders, findings: &mut Semantic<'_, '_
     }
     let [(_, user), (_, roles), (_, prefix)] = &names;
     if user == roles {
-        findings.error(
-            &at.key("roles_header"),
-            "is the `user_header` too",
-            "choose another header",
-        );
+        findings.error(&at.key("roles_header"), "is the `user_header` too", "choose another header");
     }
     for (key, name) in &names[..2] {
         if !prefix.is_empty() && name.starts_with(prefix) {
@@ -168,13 +147,21 @@ fn proxy_headers(at: &At, headers: &ProxyHeaders, findings: &mut Semantic<'_, '_
         }
     }
     attributes(at, &headers.attributes, findings);
+    // The engine keeps the user's name under this one.
+    if headers.attributes.contains_key("username") {
+        findings.error_at_key(
+            &at.key("attributes").key("username"),
+            "`username` is an attribute that the engine sets itself",
+            "choose another name",
+        );
+    }
 }
 
 fn attributes(at: &At, attributes: &BTreeMap<String, String>, findings: &mut Semantic<'_, '_>) {
     for (name, path) in attributes {
         let at = at.key("attributes").key(name);
         if !is_attribute(name) {
-            findings.error(
+            findings.error_at_key(
                 &at,
                 format!("`{name}` is not an attribute name"),
                 "use lower-case letters, digits, `_` and `-`, beginning with a letter",
@@ -186,16 +173,14 @@ fn attributes(at: &At, attributes: &BTreeMap<String, String>, findings: &mut Sem
 
 /// A name that works in a header's name and within the engine's `${attr.….name}` alike.
 fn is_attribute(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic())
+    name.starts_with(|c: char| c.is_ascii_lowercase())
         && name
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-'))
 }
 
 /// RFC 9110 section 5.6.2.
 fn is_token(name: &str) -> bool {
     !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

@@ -16,13 +16,7 @@ pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
         check_listen(&root.key("listen"), listen, findings);
     }
     if let Some(url) = &parts.public_url {
-        url::check(
-            &root.key("public_url"),
-            url,
-            Shape::WithPath,
-            Http::LoopbackOnly,
-            findings,
-        );
+        url::check(&root.key("public_url"), url, Shape::WithPath, Http::LoopbackOnly, findings);
     }
     if let Some(admin) = &parts.admin {
         check_admin(&root.key("admin"), admin, parts.listen.as_ref(), findings);
@@ -87,24 +81,10 @@ fn check_limits(at: &At, limits: &Limits, findings: &mut Semantic<'_, '_>) {
 }
 
 fn check_telemetry(at: &At, telemetry: &Telemetry, findings: &mut Semantic<'_, '_>) {
-    if telemetry
-        .log_level
-        .as_ref()
-        .is_some_and(|level| level.trim().is_empty())
-    {
-        findings.error(
-            &at.key("log_level"),
-            "is empty",
-            "give a filter such as `info`, or remove the key",
-        );
+    if telemetry.log_level.as_ref().is_some_and(|level| level.trim().is_empty()) {
+        findings.error(&at.key("log_level"), "is empty", "give a filter such as `info`, or remove the key");
     }
     if let Some(otlp) = &telemetry.otlp {
-        url::check(
-            &at.key("otlp").key("endpoint"),
-            &otlp.endpoint,
-            Shape::WithQuery,
-            Http::Fine,
-            findings,
-        );
+        url::check(&at.key("otlp").key("endpoint"), &otlp.endpoint, Shape::WithQuery, Http::Fine, findings);
     }
 }

@@ -32,11 +32,7 @@ fn condition(at: &At, mapping: &Mapping, findings: &mut Semantic<'_, '_>) {
             "add `scope`, `group` or `claim`",
         );
     }
-    if let Some(scope) = mapping
-        .scope
-        .as_ref()
-        .filter(|scope| scope.contains(char::is_whitespace))
-    {
+    if let Some(scope) = mapping.scope.as_ref().filter(|scope| scope.contains(char::is_whitespace)) {
         findings.error(
             &at.key("scope"),
             format!("`{scope}` holds a space, which ends a scope in a token"),
@@ -50,29 +46,14 @@ fn condition(at: &At, mapping: &Mapping, findings: &mut Semantic<'_, '_>) {
 
 fn names(at: &At, mapping: &Mapping, parts: &Parts, findings: &mut Semantic<'_, '_>) {
     if let Some(name) = &mapping.provider {
-        known(
-            &at.key("provider"),
-            name,
-            &parts.providers.names,
-            "provider",
-            findings,
-        );
+        known(&at.key("provider"), name, &parts.providers.names, "provider", findings);
     }
     let clusters = mapping.clusters.as_deref().unwrap_or_default();
     for (index, name) in clusters.iter().enumerate() {
-        known(
-            &at.key("clusters").index(index),
-            name,
-            &parts.clusters.names,
-            "cluster",
-            findings,
-        );
+        known(&at.key("clusters").index(index), name, &parts.clusters.names, "cluster", findings);
     }
     unique(
-        clusters
-            .iter()
-            .enumerate()
-            .map(|(index, name)| (at.key("clusters").index(index), name.as_str())),
+        clusters.iter().enumerate().map(|(index, name)| (at.key("clusters").index(index), name.as_str())),
         "keep one of them",
         findings,
     );
@@ -87,10 +68,7 @@ fn known(at: &At, name: &str, names: &[String], what: &str, findings: &mut Seman
     let cure = match nearest(name, names.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None if names.is_empty() => format!("add it as a {what}"),
-        None => format!(
-            "name one of {}, or add it as a {what}",
-            structure::list(&names, "and")
-        ),
+        None => format!("name one of {}, or add it as a {what}", structure::list(&names, "and")),
     };
     findings.error(at, format!("`{name}` is not a {what}"), cure);
 }
@@ -113,6 +91,7 @@ fn scopes(at: &At, mapping: &Mapping, parts: &Parts, findings: &mut Semantic<'_,
             continue;
         }
         if let (Some(cluster), Some(only)) = (&scope.cluster, &mapping.clusters)
+            && parts.clusters.names.iter().any(|name| **name == **cluster)
             && !only.iter().any(|name| **name == **cluster)
         {
             findings.error(
@@ -124,12 +103,7 @@ fn scopes(at: &At, mapping: &Mapping, parts: &Parts, findings: &mut Semantic<'_,
         scopes.push(scope);
     }
     unique(
-        mapping
-            .grant
-            .scopes
-            .iter()
-            .enumerate()
-            .map(|(index, scope)| (list.index(index), scope.as_str())),
+        mapping.grant.scopes.iter().enumerate().map(|(index, scope)| (list.index(index), scope.as_str())),
         "keep one of them",
         findings,
     );
@@ -179,17 +153,11 @@ fn grant(at: &At, mapping: &Mapping, scopes: &[Scope], parts: &Parts, findings: 
         );
     }
     let others_give_scopes = parts.mappings.items.iter().any(|(_, other)| {
-        other
-            .as_ref()
-            .is_none_or(|other| !other.grant.scopes.is_empty() && same_tokens(other, mapping))
+        other.as_ref().is_none_or(|other| !other.grant.scopes.is_empty() && same_tokens(other, mapping))
     });
     let native = parts.providers.items.iter().any(|(_, provider)| {
         provider.as_ref().is_none_or(|provider| {
-            provider.native_scopes
-                && mapping
-                    .provider
-                    .as_ref()
-                    .is_none_or(|name| *name == provider.name)
+            provider.native_scopes && mapping.provider.as_ref().is_none_or(|name| *name == provider.name)
         })
     });
     if grant.scopes.is_empty() && !others_give_scopes && !native {
@@ -217,9 +185,7 @@ fn check_role(at: &At, role: &str, clusters: &[&Cluster], findings: &mut Semanti
             "give a backend role as the engine's `roles_mapping` has it",
         );
     }
-    let in_header = clusters
-        .iter()
-        .any(|cluster| matches!(cluster.identity, Identity::ProxyHeaders(_)));
+    let in_header = clusters.iter().any(|cluster| matches!(cluster.identity, Identity::ProxyHeaders(_)));
     if in_header && !role.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',') {
         findings.error(
             at,
@@ -235,18 +201,11 @@ fn applicable<'p>(
     scopes: &'p [Scope],
     parts: &'p Parts,
 ) -> impl Iterator<Item = &'p Cluster> {
-    parts
-        .clusters
-        .iter()
-        .map(|(_, cluster)| cluster)
-        .filter(move |cluster| {
-            let named = mapping
-                .clusters
-                .as_ref()
-                .is_none_or(|names| names.contains(&cluster.name));
-            let counts = |scope: &Scope| scope.cluster.as_ref().is_none_or(|name| **name == *cluster.name);
-            named && (scopes.is_empty() || scopes.iter().any(counts))
-        })
+    parts.clusters.iter().map(|(_, cluster)| cluster).filter(move |cluster| {
+        let named = mapping.clusters.as_ref().is_none_or(|names| names.contains(&cluster.name));
+        let counts = |scope: &Scope| scope.cluster.as_ref().is_none_or(|name| **name == *cluster.name);
+        named && (scopes.is_empty() || scopes.iter().any(counts))
+    })
 }
 
 /// Scopes that clusters list for the set-up of the engine.

@@ -14,16 +14,12 @@ use crate::{
 
 pub(super) fn check(providers: &Section<Provider>, findings: &mut Semantic<'_, '_>) {
     unique(
-        providers
-            .iter()
-            .map(|(at, provider)| (at.key("name"), provider.name.as_str())),
+        providers.iter().map(|(at, provider)| (at.key("name"), provider.name.as_str())),
         "give each provider a name of its own",
         findings,
     );
     unique(
-        providers
-            .iter()
-            .map(|(at, provider)| (at.key("issuer"), provider.issuer.as_str())),
+        providers.iter().map(|(at, provider)| (at.key("issuer"), provider.issuer.as_str())),
         "keep one provider for each issuer",
         findings,
     );

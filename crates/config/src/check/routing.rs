@@ -36,11 +36,7 @@ fn hosts(cluster: &Cluster) -> Vec<Option<String>> {
     if cluster.hosts.is_empty() {
         vec![None]
     } else {
-        cluster
-            .hosts
-            .iter()
-            .map(|host| Some(host.to_ascii_lowercase()))
-            .collect()
+        cluster.hosts.iter().map(|host| Some(host.to_ascii_lowercase())).collect()
     }
 }
 
@@ -82,9 +78,7 @@ fn host_name(at: &At, host: &str, findings: &mut Semantic<'_, '_>) {
 fn audiences(parts: &Parts, findings: &mut Semantic<'_, '_>) {
     let clusters = &parts.clusters;
     unique(
-        clusters
-            .iter()
-            .filter_map(|(at, cluster)| Some((at.key("audience"), cluster.audience.as_deref()?))),
+        clusters.iter().filter_map(|(at, cluster)| Some((at.key("audience"), cluster.audience.as_deref()?))),
         "give each cluster an audience of its own: a token for one would be good for the other",
         findings,
     );
@@ -100,10 +94,7 @@ fn audiences(parts: &Parts, findings: &mut Semantic<'_, '_>) {
             );
             continue;
         };
-        let known = parts
-            .providers
-            .iter()
-            .any(|(_, provider)| provider.audiences.contains(audience));
+        let known = parts.providers.iter().any(|(_, provider)| provider.audiences.contains(audience));
         if !known && parts.providers.is_complete() {
             findings.warning(
                 &at.key("audience"),

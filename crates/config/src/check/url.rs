@@ -43,19 +43,11 @@ pub(super) fn check(at: &At, url: &Url, shape: Shape, http: Http, findings: &mut
             findings.error(at, "must be https, since its host is not loopback", "use https");
         }
         (scheme, _) => {
-            findings.error(
-                at,
-                format!("`{scheme}` is not a scheme that works here"),
-                "use https",
-            );
+            findings.error(at, format!("`{scheme}` is not a scheme that works here"), "use https");
         }
     }
     if !url.username().is_empty() || url.password().is_some() {
-        findings.error(
-            at,
-            "holds a user name or password",
-            "remove what stands before the `@`",
-        );
+        findings.error(at, "holds a user name or password", "remove what stands before the `@`");
     }
     if url.fragment().is_some() {
         findings.error(at, "has a fragment", "remove the `#` and what follows it");

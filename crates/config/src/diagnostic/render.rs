@@ -2,34 +2,57 @@
 
 use std::fmt::{self, Write as _};
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
 
 use super::{Diagnostic, Diagnostics, Severity};
+use crate::source::Source;
+
+/// A source that gives the line of a label whole and no other: lines around it may hold a secret that spans several.
+struct Lines<'a> {
+    source: &'a Source,
+    name: &'a str,
+}
+
+impl SourceCode for Lines<'_> {
+    fn read_span<'b>(
+        &'b self,
+        span: &SourceSpan,
+        before: usize,
+        _after: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let text = self.source.text();
+        let (offset, length) = (span.offset(), span.len());
+        let (head, tail) = text.split_at_checked(offset).ok_or(MietteError::OutOfBounds)?;
+        let line = head.matches('\n').count();
+        let start = head.rfind('\n').map_or(0, |at| at + 1);
+        // Without context, the caller wants the place of the label itself.
+        let (column, from) = if before == 0 { (head[start..].chars().count(), offset) } else { (0, start) };
+        let end = tail.find('\n').map_or(text.len(), |at| offset + at).max(offset + length).min(text.len());
+        let data = text.as_bytes().get(from..end).ok_or(MietteError::OutOfBounds)?;
+        let span = SourceSpan::new(from.into(), end - from);
+        Ok(Box::new(MietteSpanContents::new_named(self.name.to_owned(), data, span, line, column, 1)))
+    }
+}
 
 /// A diagnostic as `miette` wants it.
 struct Report<'a> {
     diagnostic: &'a Diagnostic,
-    source: Option<&'a NamedSource<String>>,
+    source: Option<Lines<'a>>,
 }
 
 pub(super) fn render(diagnostics: &Diagnostics, color: bool) -> String {
-    let theme = if color {
-        GraphicalTheme::unicode()
-    } else {
-        GraphicalTheme::unicode_nocolor()
-    };
-    let handler = GraphicalReportHandler::new_themed(theme)
-        .with_links(false)
-        .with_context_lines(0)
-        .with_width(100);
-    let source = &diagnostics.source;
-    let named = NamedSource::new(source.name().display().to_string(), source.text().to_owned());
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_links(false).with_context_lines(1).with_width(100);
+    let source = &*diagnostics.source;
+    let name = source.name().display().to_string();
     let mut text = String::new();
     for diagnostic in diagnostics {
-        let report = Report {
-            diagnostic,
-            source: diagnostic.position.is_some().then_some(&named),
-        };
+        let source = diagnostic.position.is_some().then_some(Lines { source, name: &name });
+        let report = Report { diagnostic, source };
         if handler.render_report(&mut text, &report).is_err() {
             // Only a source that does not match its labels can bring us here; the plain line still says it all.
             let _ = writeln!(text, "{diagnostic}");
@@ -68,12 +91,12 @@ impl miette::Diagnostic for Report<'_> {
         Some(Box::new(&self.diagnostic.cure))
     }
 
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.map(|source| source as &dyn miette::SourceCode)
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.source?;
+        self.source.as_ref()?;
         let label = LabeledSpan::new_with_span(None, self.diagnostic.label.clone());
         Some(Box::new(std::iter::once(label)))
     }

@@ -25,9 +25,7 @@ pub(super) fn check(schema: View<'_>, value: &Value, at: &At, findings: &mut Fin
             _ => None,
         }
     } else {
-        value
-            .as_str()
-            .and_then(|text| within::<Duration>(text, least, most))
+        value.as_str().and_then(|text| within::<Duration>(text, least, most))
     };
     if let Some(message) = problem {
         findings.error(at, message, format!("choose a value from {least} to {most}"));

@@ -25,11 +25,7 @@ pub(super) fn explain(
     errors: &[ValidationError<'_>],
     findings: &mut Findings<'_>,
 ) -> Vec<At> {
-    let mut explainer = Explainer {
-        document,
-        findings,
-        unknown: Vec::new(),
-    };
+    let mut explainer = Explainer { document, findings, unknown: Vec::new() };
     for error in errors {
         explainer.one(error);
     }
@@ -55,12 +51,7 @@ impl Explainer<'_, '_> {
             Kind::Required { property } => self.missing(&at, target, property.as_str().unwrap_or_default()),
             Kind::AnyOf { context } => {
                 // The alternatives are the value itself and null; null is never what was meant.
-                for error in context
-                    .iter()
-                    .find(|errors| !is_null_branch(errors))
-                    .into_iter()
-                    .flatten()
-                {
+                for error in context.iter().find(|errors| !is_null_branch(errors)).into_iter().flatten() {
                     self.one(error);
                 }
             }
@@ -73,11 +64,10 @@ impl Explainer<'_, '_> {
                 self.choose(&at, value, options.iter().filter_map(Value::as_str).collect());
             }
             Kind::MinLength { .. } => self.findings.error(&at, "is empty", give(target)),
-            Kind::MinItems { .. } => self.findings.error(&at, "is an empty list", give(target)),
-            Kind::MinProperties { .. } => self.findings.error(&at, "is empty", give(target)),
+            Kind::MinItems { .. } => self.findings.error(&at, "is an empty list", "give at least one value"),
+            Kind::MinProperties { .. } => self.findings.error(&at, "is empty", "give at least one key"),
             Kind::MaxLength { limit } => {
-                self.findings
-                    .error(&at, format!("is longer than {limit} characters"), "shorten it");
+                self.findings.error(&at, format!("is longer than {limit} characters"), "shorten it");
             }
             Kind::Minimum { .. } | Kind::Maximum { .. } => {
                 let range = match (target.get("minimum"), target.get("maximum")) {
@@ -118,16 +108,13 @@ impl Explainer<'_, '_> {
             .step(&Step::Key(property.to_owned()))
             .map(|schema| description(schema))
             .unwrap_or_default();
-        self.findings
-            .error_at_key(&at, "is missing", format!("add `{property}`: {meaning}"));
+        self.findings.error_at_key(&at, "is missing", format!("add `{property}`: {meaning}"));
     }
 
     fn wrong_type(&mut self, at: &At, schema: View<'_>, value: &Value) {
         let expected = form(schema);
         if value.is_null() {
-            return self
-                .findings
-                .error(at, "has no value", format!("give {expected}, or remove the key"));
+            return self.findings.error(at, "has no value", format!("give {expected}, or remove the key"));
         }
         let cure = match value {
             Value::Bool(_) | Value::Number(_) if schema.is_secret() => format!("give {expected}"),
@@ -147,11 +134,17 @@ impl Explainer<'_, '_> {
             }
             _ => format!("give {expected}"),
         };
-        self.findings
-            .error(at, format!("expected {expected}, found {}", kind(value)), cure);
+        self.findings.error(at, format!("expected {expected}, found {}", kind(value)), cure);
     }
 
     fn malformed(&mut self, at: &At, schema: View<'_>, value: &Value) {
+        if schema.is_secret() && value.as_str().is_some_and(|text| text.starts_with("${")) {
+            return self.findings.error(
+                at,
+                "is not a reference that is known",
+                "write `${env:NAME}` for an environment variable, or `${file:path}` for a file",
+            );
+        }
         if schema.is_secret() {
             return self.findings.error(
                 at,
@@ -174,10 +167,7 @@ impl Explainer<'_, '_> {
             other => format!("expected a word, found {}", kind(other)),
         };
         let cure = match nearest(value.as_str().unwrap_or_default(), options.iter().copied()) {
-            Some(meant) => format!(
-                "did you mean `{meant}`? The choices are {}",
-                list(&options, "and")
-            ),
+            Some(meant) => format!("did you mean `{meant}`? The choices are {}", list(&options, "and")),
             None => format!("choose {}", list(&options, "or")),
         };
         self.findings.error(at, message, cure);
@@ -191,31 +181,20 @@ impl Explainer<'_, '_> {
         value: &Value,
         context: &[Vec<ValidationError<'static>>],
     ) {
-        let words: Vec<_> = schema
-            .alternatives()
-            .filter_map(|one| one.text("const"))
-            .collect();
+        let words: Vec<_> = schema.alternatives().filter_map(|one| one.text("const")).collect();
         if !words.is_empty() {
             return self.choose(at, value, words);
         }
         let names: Vec<_> = schema.properties().into_iter().map(|(name, _)| name).collect();
         let Some(entries) = value.as_object() else {
-            let cure = match value
-                .as_str()
-                .and_then(|word| nearest(word, names.iter().copied()))
-            {
+            let cure = match value.as_str().and_then(|word| nearest(word, names.iter().copied())) {
                 Some(meant) => format!("write `{meant}:` on a line of its own below, with its settings"),
                 None => format!("write one of the keys {} below", list(&names, "or")),
             };
-            return self
-                .findings
-                .error(at, format!("expected a mapping, found {}", kind(value)), cure);
+            return self.findings.error(at, format!("expected a mapping, found {}", kind(value)), cure);
         };
-        let given: Vec<_> = names
-            .iter()
-            .enumerate()
-            .filter(|(_, name)| entries.contains_key(**name))
-            .collect();
+        let given: Vec<_> =
+            names.iter().enumerate().filter(|(_, name)| entries.contains_key(**name)).collect();
         match given.as_slice() {
             [(index, _)] => {
                 for error in context.get(*index).into_iter().flatten() {
@@ -244,9 +223,7 @@ impl Explainer<'_, '_> {
 fn is_null_branch(errors: &[ValidationError<'_>]) -> bool {
     errors.iter().any(|error| {
         matches!(error.kind(), Kind::Type { .. })
-            && SCHEMA
-                .pointer(error.schema_path().as_str())
-                .is_some_and(|wanted| wanted == "null")
+            && SCHEMA.pointer(error.schema_path().as_str()).is_some_and(|wanted| wanted == "null")
     })
 }
 
@@ -267,11 +244,7 @@ fn elsewhere(key: &str) -> Option<String> {
             if name == key {
                 found.push(at.to_owned());
             }
-            let mut path = if at.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{at}.{name}")
-            };
+            let mut path = if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
             let mut target = inner.target();
             if let Some(items) = target.step(&Step::Index(0)) {
                 path.push_str("[]");
@@ -320,15 +293,9 @@ fn give(schema: View<'_>) -> String {
 
 /// The first sentence of what the schema says about a value.
 fn description(schema: View<'_>) -> String {
-    let text = schema
-        .text("description")
-        .or_else(|| schema.target().text("description"))
-        .unwrap_or_default();
+    let text = schema.text("description").or_else(|| schema.target().text("description")).unwrap_or_default();
     let text = text.replace('\n', " ");
-    text.split_once(". ")
-        .map_or(text.as_str(), |(first, _)| first)
-        .trim_end_matches('.')
-        .to_owned()
+    text.split_once(". ").map_or(text.as_str(), |(first, _)| first).trim_end_matches('.').to_owned()
 }
 
 fn kind(value: &Value) -> &'static str {

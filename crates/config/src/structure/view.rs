@@ -13,17 +13,11 @@ pub(crate) struct View<'s> {
 
 impl<'s> View<'s> {
     pub(crate) fn root(schema: &'s Value) -> Self {
-        Self {
-            root: schema,
-            node: schema,
-        }
+        Self { root: schema, node: schema }
     }
 
     fn at(self, node: &'s Value) -> Self {
-        Self {
-            root: self.root,
-            node,
-        }
+        Self { root: self.root, node }
     }
 
     pub(crate) fn get(self, keyword: &str) -> Option<&'s Value> {
@@ -39,9 +33,7 @@ impl<'s> View<'s> {
         let mut view = self;
         loop {
             let next = if let Some(reference) = view.text("$ref") {
-                reference
-                    .strip_prefix('#')
-                    .and_then(|pointer| view.root.pointer(pointer))
+                reference.strip_prefix('#').and_then(|pointer| view.root.pointer(pointer))
             } else if let Some(options) = view.get("anyOf").and_then(Value::as_array) {
                 options.iter().find(|option| !is_null_schema(option))
             } else {
@@ -73,20 +65,12 @@ impl<'s> View<'s> {
 
     /// The alternatives of a `oneOf`.
     pub(crate) fn alternatives(self) -> impl Iterator<Item = Self> {
-        self.get("oneOf")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .map(move |node| self.at(node))
+        self.get("oneOf").and_then(Value::as_array).into_iter().flatten().map(move |node| self.at(node))
     }
 
     /// The named properties, those of all alternatives included.
     pub(crate) fn properties(self) -> Vec<(&'s str, Self)> {
-        let own = self
-            .get("properties")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten();
+        let own = self.get("properties").and_then(Value::as_object).into_iter().flatten();
         own.map(|(name, node)| (name.as_str(), self.at(node)))
             .chain(self.alternatives().flat_map(Self::properties))
             .collect()
@@ -103,10 +87,7 @@ impl<'s> View<'s> {
                 .find(|(name, _)| name == key)
                 .map(|(_, view)| view)
                 .or_else(|| {
-                    target
-                        .get("additionalProperties")
-                        .filter(|node| node.is_object())
-                        .map(|n| target.at(n))
+                    target.get("additionalProperties").filter(|node| node.is_object()).map(|n| target.at(n))
                 }),
         }
     }

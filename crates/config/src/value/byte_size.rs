@@ -56,29 +56,21 @@ impl FromStr for ByteSize {
         let size = if unit.is_empty() {
             1
         } else {
-            UNITS
-                .iter()
-                .find(|(name, _)| *name == unit)
-                .map(|(_, size)| *size)
-                .ok_or_else(|| ValueError::Unit {
+            UNITS.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size).ok_or_else(|| {
+                ValueError::Unit {
                     text: text.to_owned(),
                     units: "`B`, `KiB`, `MiB`, `GiB`, and `kB`, `MB`, `GB` for powers of 1000",
-                })?
+                }
+            })?
         };
-        number
-            .checked_mul(size)
-            .map(Self)
-            .ok_or_else(|| ValueError::TooLarge(text.to_owned()))
+        number.checked_mul(size).map(Self).ok_or_else(|| ValueError::TooLarge(text.to_owned()))
     }
 }
 
 /// In the largest unit that holds it exactly.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match UNITS
-            .iter()
-            .find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size))
-        {
+        match UNITS.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size)) {
             Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
             None => f.write_str("0B"),
         }

@@ -5,13 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{ValueError, split};
 
-const UNITS: &[(&str, u64)] = &[
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+const UNITS: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// A span of time, written as a whole number and a unit: `250ms`, `30s`, `5m`, `1h` or `7d`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -39,13 +33,9 @@ impl FromStr for Duration {
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let (number, unit) = split(text, "30s")?;
-        let milliseconds = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .map(|(_, size)| *size)
-            .ok_or_else(|| ValueError::Unit {
-                text: text.to_owned(),
-                units: "`ms`, `s`, `m`, `h` and `d`",
+        let milliseconds =
+            UNITS.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size).ok_or_else(|| {
+                ValueError::Unit { text: text.to_owned(), units: "`ms`, `s`, `m`, `h` and `d`" }
             })?;
         number
             .checked_mul(milliseconds)
@@ -92,9 +82,7 @@ impl From<std::time::Duration> for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

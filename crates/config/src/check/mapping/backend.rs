@@ -18,9 +18,8 @@ pub(super) fn one(
     findings: &mut Semantic<'_, '_>,
 ) {
     let at = at.key("grant");
-    let backends: Vec<_> = applicable(mapping, scopes, parts)
-        .filter_map(|cluster| Some((cluster, users(cluster)?)))
-        .collect();
+    let backends: Vec<_> =
+        applicable(mapping, scopes, parts).filter_map(|cluster| Some((cluster, users(cluster)?))).collect();
     let Some(user) = &mapping.grant.backend_user else {
         if let Some((cluster, _)) = backends.first().filter(|_| !mapping.grant.scopes.is_empty()) {
             findings.error(
@@ -51,41 +50,21 @@ pub(super) fn one(
     }
     for (cluster, users) in backends {
         let names: Vec<_> = users.users.keys().cloned().collect();
-        known(
-            &at,
-            user,
-            &names,
-            &format!("user of cluster `{}`", cluster.name),
-            findings,
-        );
+        known(&at, user, &names, &format!("user of cluster `{}`", cluster.name), findings);
     }
 }
 
 /// Scopes that tokens bring themselves run as nobody unless a mapping says as whom.
 pub(super) fn native(parts: &Parts, findings: &mut Semantic<'_, '_>) {
-    for (at, cluster) in parts
-        .clusters
-        .iter()
-        .filter(|(_, cluster)| users(cluster).is_some())
-    {
-        for (_, provider) in parts
-            .providers
-            .iter()
-            .filter(|(_, provider)| provider.native_scopes)
-        {
+    for (at, cluster) in parts.clusters.iter().filter(|(_, cluster)| users(cluster).is_some()) {
+        for (_, provider) in parts.providers.iter().filter(|(_, provider)| provider.native_scopes) {
             let named = parts.mappings.items.iter().any(|(_, mapping)| {
                 mapping.as_ref().is_none_or(|mapping| {
                     mapping.scope.is_some()
                         && mapping.grant.scopes.is_empty()
                         && mapping.grant.backend_user.is_some()
-                        && mapping
-                            .provider
-                            .as_ref()
-                            .is_none_or(|name| *name == provider.name)
-                        && mapping
-                            .clusters
-                            .as_ref()
-                            .is_none_or(|names| names.contains(&cluster.name))
+                        && mapping.provider.as_ref().is_none_or(|name| *name == provider.name)
+                        && mapping.clusters.as_ref().is_none_or(|names| names.contains(&cluster.name))
                 })
             });
             if !named {

@@ -1,0 +1,1 @@
+//! The reference documentation, made from the schema.

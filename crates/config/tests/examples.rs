@@ -1,0 +1,52 @@
+//! Every configuration under `examples/` is one that loads, given the files and variables it refers to.
+
+#[path = "support/plenty.rs"]
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::Plenty;
+
+fn configurations(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the entry can be read").path();
+        if path.is_dir() {
+            found.extend(configurations(&path));
+        } else if path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Examples have YAML of other programs beside them (compose files, the engine's own settings); ours name our schema.
+fn is_ours(text: &str) -> bool {
+    text.lines().next().is_some_and(|line| {
+        line.starts_with("# yaml-language-server:") && line.ends_with("schema/config.schema.json")
+    })
+}
+
+#[test]
+fn every_example_loads_without_a_warning() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut checked = 0;
+    for path in configurations(&folder) {
+        let text = std::fs::read_to_string(&path).expect("the file can be read");
+        if !is_ours(&text) {
+            continue;
+        }
+        checked += 1;
+        let schema =
+            text.lines().next().and_then(|line| line.split_once('=')).map(|(_, path)| path.to_owned());
+        let schema = path.parent().expect("a file has a folder").join(schema.unwrap_or_default());
+        assert!(schema.is_file(), "{}: the schema is not at {}", path.display(), schema.display());
+        match config::parse(&text, &path, &Plenty) {
+            Ok(loaded) => {
+                assert!(loaded.warnings.is_empty(), "{}\n{}", path.display(), loaded.warnings.render(false))
+            }
+            Err(diagnostics) => panic!("{}\n{}", path.display(), diagnostics.render(false)),
+        }
+    }
+    assert!(checked > 0, "there is no configuration under {}", folder.display());
+}

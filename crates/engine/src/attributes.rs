@@ -79,10 +79,7 @@ impl Attributes {
             if reserved.contains(&name.as_str()) {
                 return Err(AttributeError::Reserved(name.clone()));
             }
-            let path = path.parse().map_err(|source| AttributeError::Path {
-                name: name.clone(),
-                source,
-            })?;
+            let path = path.parse().map_err(|source| AttributeError::Path { name: name.clone(), source })?;
             attributes.push((name.clone(), path));
         }
         Ok(Self(attributes))
@@ -107,11 +104,7 @@ impl Attributes {
                 }
                 (Some(_), others) => {
                     let (name, path) = error();
-                    return Err(AttributeError::Several {
-                        name,
-                        path,
-                        count: others + 1,
-                    });
+                    return Err(AttributeError::Several { name, path, count: others + 1 });
                 }
             }
         }
@@ -142,21 +135,10 @@ mod tests {
         let read = |values: &[&str]| {
             let claims = serde_json::json!({ "org": { "id": values } });
             let found = attributes.read(claims.as_object().unwrap())?;
-            Ok(found
-                .into_iter()
-                .map(|(_, value)| value.into_owned())
-                .collect::<Vec<_>>())
+            Ok(found.into_iter().map(|(_, value)| value.into_owned()).collect::<Vec<_>>())
         };
         assert_eq!(read(&[]).unwrap(), Vec::<String>::new());
-        for safe in [
-            "acme",
-            "Ünïcode",
-            "/sre/team",
-            "a.b-c_d",
-            "a@b.example",
-            "New York",
-            "12:30",
-        ] {
+        for safe in ["acme", "Ünïcode", "/sre/team", "a.b-c_d", "a@b.example", "New York", "12:30"] {
             assert_eq!(read(&[safe]).unwrap(), [safe]);
         }
         assert_eq!(read(&["acme", "acme"]).unwrap(), ["acme"]);
@@ -176,15 +158,9 @@ mod tests {
             "<now>",
             "a\nb",
         ] {
-            assert!(
-                matches!(read(&[bad]), Err(AttributeError::Unsafe { .. })),
-                "{bad:?}"
-            );
+            assert!(matches!(read(&[bad]), Err(AttributeError::Unsafe { .. })), "{bad:?}");
         }
-        assert!(matches!(
-            read(&["a", "b"]),
-            Err(AttributeError::Several { count: 2, .. })
-        ));
+        assert!(matches!(read(&["a", "b"]), Err(AttributeError::Several { count: 2, .. })));
     }
 
     #[test]
@@ -207,11 +183,7 @@ mod tests {
             ("a b", false),
             ("sub", false),
         ] {
-            assert_eq!(
-                Attributes::new(&one(name, "x"), &["sub"]).is_ok(),
-                expected,
-                "{name}"
-            );
+            assert_eq!(Attributes::new(&one(name, "x"), &["sub"]).is_ok(), expected, "{name}");
         }
         let path = Attributes::new(&one("tenant", "a..b"), &[]);
         assert!(matches!(path, Err(AttributeError::Path { .. })));

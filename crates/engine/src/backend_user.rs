@@ -20,34 +20,22 @@ impl BackendUsers {
             if name.is_empty() || name.contains(|c: char| c == ':' || c.is_control()) {
                 return Err(IdentityError::UserName(name.clone()));
             }
-            users.insert(
-                Arc::from(name.as_str()),
-                transport::basic_auth(name, password.expose()),
-            );
+            users.insert(Arc::from(name.as_str()), transport::basic_auth(name, password.expose()));
         }
         Ok(Self(users))
     }
 
     /// The user named by the mapping of the very scopes that allow this request.
     pub fn credential(&self, caller: &Caller<'_>) -> Result<Credential, IdentityError> {
-        let user = caller
-            .permit
-            .backend_user()?
-            .ok_or(IdentityError::NoBackendUser)?;
+        let user = caller.permit.backend_user()?.ok_or(IdentityError::NoBackendUser)?;
         self.of(user)
     }
 
     /// The credential of one user, by name.
     pub(crate) fn of(&self, name: &str) -> Result<Credential, IdentityError> {
-        let (name, value) = self
-            .0
-            .get_key_value(name)
-            .ok_or_else(|| IdentityError::UnknownBackendUser(name.to_owned()))?;
-        Ok(Credential::authorization(
-            Arc::clone(name),
-            Arc::new([]),
-            value.clone(),
-        ))
+        let (name, value) =
+            self.0.get_key_value(name).ok_or_else(|| IdentityError::UnknownBackendUser(name.to_owned()))?;
+        Ok(Credential::authorization(Arc::clone(name), Arc::new([]), value.clone()))
     }
 
     /// The names of the users, sorted.

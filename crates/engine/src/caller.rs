@@ -37,13 +37,7 @@ impl Caller<'_> {
 
     /// The backend roles of this request: scopes and mapped roles, sorted, each once.
     pub(crate) fn backend_roles(&self) -> Vec<Arc<str>> {
-        let mut roles: Vec<_> = self
-            .permit
-            .scopes
-            .iter()
-            .chain(&self.permit.roles)
-            .cloned()
-            .collect();
+        let mut roles: Vec<_> = self.permit.scopes.iter().chain(&self.permit.roles).cloned().collect();
         roles.sort_unstable();
         roles.dedup();
         roles

@@ -25,11 +25,7 @@ enum Headers {
 impl Credential {
     pub(crate) fn authorization(name: Arc<str>, roles: Arc<[Arc<str>]>, mut value: HeaderValue) -> Self {
         value.set_sensitive(true);
-        Self {
-            name,
-            roles,
-            headers: Headers::Authorization(value),
-        }
+        Self { name, roles, headers: Headers::Authorization(value) }
     }
 
     pub(crate) fn named(
@@ -40,11 +36,7 @@ impl Credential {
         for (_, value) in &mut headers {
             value.set_sensitive(true);
         }
-        Self {
-            name,
-            roles,
-            headers: Headers::Named(headers),
-        }
+        Self { name, roles, headers: Headers::Named(headers) }
     }
 
     /// The name under which the engine will know the caller, for the audit record.
@@ -64,8 +56,7 @@ impl Credential {
             Headers::Authorization(value) => (Some((&AUTHORIZATION, value)), &[][..]),
             Headers::Named(named) => (None, named.as_slice()),
         };
-        one.into_iter()
-            .chain(many.iter().map(|(name, value)| (name, value)))
+        one.into_iter().chain(many.iter().map(|(name, value)| (name, value)))
     }
 
     /// Puts the credential on a request: whatever `Authorization` and namesakes were there are gone afterwards.

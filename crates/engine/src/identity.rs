@@ -202,10 +202,7 @@ mod tests {
         fixture.token = Some(SecretString::from("abc.def.ghi"));
         let credential = fixture.with(|caller| identity.credential(caller)).unwrap();
         assert_eq!(headers(&credential)["authorization"], "Bearer abc.def.ghi");
-        assert_eq!(
-            (credential.name(), credential.roles().len()),
-            ("keycloak:alice", 0)
-        );
+        assert_eq!((credential.name(), credential.roles().len()), ("keycloak:alice", 0));
         assert!(!format!("{credential:?}").contains("abc"));
     }
 
@@ -215,20 +212,16 @@ mod tests {
         let identity = EngineIdentity::from_config(&config::model::Identity::BackendUser(settings)).unwrap();
         let ask = rest::classify("GET", "/logs-app/_search", None).unwrap();
         let mut fixture = Fixture::new(&[], &[]);
-        for (user, status, reason) in [
-            (None, 403, "no_backend_user"),
-            (Some("admin"), 500, "unknown_backend_user"),
-        ] {
+        for (user, status, reason) in
+            [(None, 403, "no_backend_user"), (Some("admin"), 500, "unknown_backend_user")]
+        {
             fixture.permit = permit("read:logs-*", user, &ask);
             let error = fixture.with(|caller| identity.credential(caller)).unwrap_err();
             assert_eq!((error.status(), error.reason()), (status, reason));
         }
         fixture.permit = permit("read:logs-*", Some("logs_reader"), &ask);
         let credential = fixture.with(|caller| identity.credential(caller)).unwrap();
-        assert_eq!(
-            headers(&credential)["authorization"],
-            "Basic bG9nc19yZWFkZXI6czNjcmV0"
-        );
+        assert_eq!(headers(&credential)["authorization"], "Basic bG9nc19yZWFkZXI6czNjcmV0");
         assert_eq!((credential.name(), credential.roles().len()), ("logs_reader", 0));
         let shown = format!("{credential:?} {identity:?}");
         assert!(!shown.contains("s3cret") && !shown.contains("bG9nc19"));
@@ -247,17 +240,12 @@ mod tests {
     fn applying_leaves_one_authorization() {
         let mut fixture = Fixture::new(&["read:logs-*"], &[]);
         fixture.token = Some(SecretString::from("new"));
-        let credential = fixture
-            .with(|caller| EngineIdentity::Forward.credential(caller))
-            .unwrap();
+        let credential = fixture.with(|caller| EngineIdentity::Forward.credential(caller)).unwrap();
         let mut headers = http::HeaderMap::new();
         headers.append("authorization", HeaderValue::from_static("Bearer old"));
         headers.append("authorization", HeaderValue::from_static("Basic old"));
         credential.apply(&mut headers);
-        assert_eq!(
-            headers.get_all("authorization").iter().collect::<Vec<_>>(),
-            ["Bearer new"]
-        );
+        assert_eq!(headers.get_all("authorization").iter().collect::<Vec<_>>(), ["Bearer new"]);
     }
 
     #[test]

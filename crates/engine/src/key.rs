@@ -97,11 +97,7 @@ impl SigningKey {
             return Err(KeyError::WeakRsa);
         }
         let public_der = pair.public_der()?;
-        let mut key = Self {
-            pair,
-            key_id: String::new(),
-            public_der,
-        };
+        let mut key = Self { pair, key_id: String::new(), public_der };
         key.key_id = key.thumbprint();
         Ok(key)
     }
@@ -145,10 +141,9 @@ impl SigningKey {
                     .map_err(|_| KeyError::Crypto)?;
                 Ok(signature)
             }
-            Pair::P256(pair) => pair
-                .sign(&random, message)
-                .map(|s| s.as_ref().to_vec())
-                .map_err(|_| KeyError::Crypto),
+            Pair::P256(pair) => {
+                pair.sign(&random, message).map(|s| s.as_ref().to_vec()).map_err(|_| KeyError::Crypto)
+            }
         }
     }
 
@@ -218,9 +213,7 @@ pub fn generate_key(kind: KeyKind) -> Result<Zeroizing<String>, KeyError> {
             return Ok(Zeroizing::new(pem("PRIVATE KEY", der.as_ref())));
         }
     };
-    let der: Pkcs8V1Der<'_> = rsa::KeyPair::generate(size)
-        .and_then(|pair| pair.as_der())
-        .map_err(crypto)?;
+    let der: Pkcs8V1Der<'_> = rsa::KeyPair::generate(size).and_then(|pair| pair.as_der()).map_err(crypto)?;
     Ok(Zeroizing::new(pem("PRIVATE KEY", der.as_ref())))
 }
 
@@ -233,11 +226,7 @@ fn p256(der: &[u8]) -> Result<Pair, KeyError> {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn rsa_error(error: KeyRejected) -> KeyError {
     // The library tells its reasons apart by this text only.
-    if error.to_string() == "TooSmall" {
-        KeyError::WeakRsa
-    } else {
-        KeyError::Unsupported
-    }
+    if error.to_string() == "TooSmall" { KeyError::WeakRsa } else { KeyError::Unsupported }
 }
 
 /// The label and the content of the first private key section.
@@ -246,9 +235,7 @@ fn private_key_section(pem: &str) -> Result<(&str, Zeroizing<Vec<u8>>), KeyError
     let mut rest = pem;
     while let Some((_, after)) = rest.split_once("-----BEGIN ") {
         let (label, body) = after.split_once("-----").ok_or(KeyError::Broken)?;
-        let (body, after) = body
-            .split_once(&format!("-----END {label}-----"))
-            .ok_or(KeyError::Broken)?;
+        let (body, after) = body.split_once(&format!("-----END {label}-----")).ok_or(KeyError::Broken)?;
         if label == "ENCRYPTED PRIVATE KEY" || body.contains("Proc-Type: 4,ENCRYPTED") {
             return Err(KeyError::Encrypted);
         }
@@ -298,10 +285,7 @@ mod tests {
                 pem.starts_with("-----BEGIN PRIVATE KEY-----\n")
                     && pem.ends_with("-----END PRIVATE KEY-----\n")
             );
-            let (a, b) = (
-                SigningKey::from_pem(&pem).unwrap(),
-                SigningKey::from_pem(&pem).unwrap(),
-            );
+            let (a, b) = (SigningKey::from_pem(&pem).unwrap(), SigningKey::from_pem(&pem).unwrap());
             assert_eq!(a.algorithm(), algorithm);
             assert_eq!((a.key_id(), a.public_pem()), (b.key_id(), b.public_pem()));
             let other = SigningKey::from_pem(&generate_key(kind).unwrap()).unwrap();
@@ -331,14 +315,8 @@ mod tests {
             ("hello", KeyError::NoPrivateKey),
             (public.as_str(), KeyError::OtherSection("PUBLIC KEY".to_owned())),
             (cut, KeyError::Broken),
-            (
-                "-----BEGIN PRIVATE KEY-----\n%%%\n-----END PRIVATE KEY-----",
-                KeyError::Broken,
-            ),
-            (
-                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-                KeyError::Unsupported,
-            ),
+            ("-----BEGIN PRIVATE KEY-----\n%%%\n-----END PRIVATE KEY-----", KeyError::Broken),
+            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", KeyError::Unsupported),
             (
                 "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----",
                 KeyError::Encrypted,

@@ -20,7 +20,7 @@ mod identity;
 mod key;
 mod name;
 mod proxy_headers;
-//SETUP pub mod setup;
+pub mod setup;
 mod signed_jwt;
 #[cfg(test)]
 mod testing;
@@ -33,5 +33,5 @@ pub use identity::{EngineIdentity, IdentityError};
 pub use key::{KeyError, KeyKind, SigningKey, generate_key};
 pub use name::engine_user_name;
 pub use proxy_headers::ProxyHeaders;
-//SETUP pub use setup::{Setup, SetupError};
+pub use setup::{Setup, SetupError};
 pub use signed_jwt::SignedJwt;

@@ -68,9 +68,7 @@ impl ProxyHeaders {
         let roles = caller.backend_roles();
         // The name is printable ASCII by construction.
         let mut headers = vec![(self.user.clone(), header_value(&name)?)];
-        if let Some(bad) = roles
-            .iter()
-            .find(|role| !role.bytes().all(|b| b.is_ascii_graphic() && b != b','))
+        if let Some(bad) = roles.iter().find(|role| !role.bytes().all(|b| b.is_ascii_graphic() && b != b','))
         {
             return Err(IdentityError::Role(bad.to_string()));
         }
@@ -79,13 +77,8 @@ impl ProxyHeaders {
         }
         for (name, text) in self.attributes.read(caller.claims)? {
             let mut encoded = String::with_capacity(text.len());
-            encode_into(&mut encoded, &text, |byte| {
-                (b' '..=b'~').contains(&byte) && byte != b'%'
-            });
-            headers.push((
-                header_name(&format!("{}{name}", self.prefix))?,
-                header_value(&encoded)?,
-            ));
+            encode_into(&mut encoded, &text, |byte| (b' '..=b'~').contains(&byte) && byte != b'%');
+            headers.push((header_name(&format!("{}{name}", self.prefix))?, header_value(&encoded)?));
         }
         Ok(Credential::named(name.into(), roles.into(), headers))
     }
@@ -118,10 +111,8 @@ mod tests {
         let mut fixture = Fixture::new(&["read:logs-*", "read:metrics-*"], &["sre"]);
         fixture.claims.insert("org".to_owned(), "Zürich 100%".into());
         let credential = fixture.with(|caller| identity.credential(caller)).unwrap();
-        let headers: Vec<_> = credential
-            .headers()
-            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
-            .collect();
+        let headers: Vec<_> =
+            credential.headers().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         assert_eq!(
             headers,
             [
@@ -141,10 +132,7 @@ mod tests {
         for bad in ["sre,admin", "a b", "a\nb", "é"] {
             fixture.permit.roles = arcs(&[bad]);
             assert!(
-                matches!(
-                    fixture.with(|caller| identity.credential(caller)),
-                    Err(IdentityError::Role(_))
-                ),
+                matches!(fixture.with(|caller| identity.credential(caller)), Err(IdentityError::Role(_))),
                 "{bad:?}"
             );
         }
@@ -157,10 +145,7 @@ mod tests {
             (r#"{"user_header":"Authorization"}"#, false),
             (r#"{"user_header":"a b"}"#, false),
             (r#"{"user_header":"X-Proxy-Roles"}"#, false),
-            (
-                r#"{"attribute_prefix":"x-proxy-","attributes":{"user":"u"}}"#,
-                false,
-            ),
+            (r#"{"attribute_prefix":"x-proxy-","attributes":{"user":"u"}}"#, false),
             (r#"{"attribute_prefix":"x y","attributes":{"user":"u"}}"#, false),
         ] {
             assert_eq!(identity(json).is_ok(), usable, "{json}");
@@ -179,11 +164,7 @@ mod tests {
             ("x-proxy-other", false),
             ("accept", false),
         ] {
-            assert_eq!(
-                identity.trusts(&HeaderName::try_from(name).unwrap()),
-                trusted,
-                "{name}"
-            );
+            assert_eq!(identity.trusts(&HeaderName::try_from(name).unwrap()), trusted, "{name}");
         }
     }
 }

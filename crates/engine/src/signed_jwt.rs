@@ -20,17 +20,7 @@ use zeroize::Zeroizing;
 use crate::{Attributes, Caller, Credential, IdentityError, SigningKey, engine_user_name, name::encoded};
 
 /// Claims that the proxy sets itself.
-const OWN_CLAIMS: [&str; 9] = [
-    "aud",
-    "client_id",
-    "exp",
-    "iat",
-    "iss",
-    "jti",
-    "nbf",
-    "roles",
-    "sub",
-];
+const OWN_CLAIMS: [&str; 9] = ["aud", "client_id", "exp", "iat", "iss", "jti", "nbf", "roles", "sub"];
 /// How far `nbf` lies before `iat`, in seconds: the engine's clock may be behind by that much.
 const NOT_BEFORE_LEEWAY: u64 = 30;
 /// Tokens remembered at most; an entry is about 2 KiB.
@@ -69,14 +59,9 @@ impl SignedJwt {
         let path = &settings.private_key;
         let pem = fs::read_to_string(path)
             .map(Zeroizing::new)
-            .map_err(|source| IdentityError::ReadKey {
-                path: path.clone(),
-                source,
-            })?;
-        let key = SigningKey::from_pem(&pem).map_err(|source| IdentityError::Key {
-            path: path.clone(),
-            source,
-        })?;
+            .map_err(|source| IdentityError::ReadKey { path: path.clone(), source })?;
+        let key =
+            SigningKey::from_pem(&pem).map_err(|source| IdentityError::Key { path: path.clone(), source })?;
         let lifetime = std::time::Duration::from(settings.lifetime).as_secs();
         let attributes = Attributes::new(&settings.attributes, &OWN_CLAIMS)?;
         Self::new(key, &settings.issuer, &settings.audience, lifetime, attributes)
@@ -110,12 +95,14 @@ impl SignedJwt {
         &self.key
     }
 
+    /// The same identity with another key, to try whether an engine tells them apart.
+    pub(crate) fn with_key(&self, key: SigningKey) -> Result<Self, IdentityError> {
+        Self::new(key, &self.issuer, &self.audience, self.lifetime, self.attributes.clone())
+    }
+
     /// A `Bearer` credential for the caller, from the cache or newly signed.
     pub fn credential(&self, caller: &Caller<'_>) -> Result<Credential, IdentityError> {
-        let now = caller
-            .now
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
+        let now = caller.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let attributes = self.attributes.read(caller.claims)?;
         let key = cache_key(caller, &attributes);
         if let Some(minted) = self.cache.get(key.as_slice())
@@ -139,17 +126,12 @@ impl SignedJwt {
         let mut id = [0; 16];
         rand::fill(&mut id).map_err(|_| IdentityError::Sign)?;
 
-        let mut claims: Map<String, Value> = attributes
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), json!(value)))
-            .collect();
+        let mut claims: Map<String, Value> =
+            attributes.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         claims.insert("iss".to_owned(), json!(self.issuer));
         claims.insert("aud".to_owned(), json!(self.audience));
         claims.insert("sub".to_owned(), json!(&*name));
-        claims.insert(
-            "roles".to_owned(),
-            roles.iter().map(|role| json!(&**role)).collect(),
-        );
+        claims.insert("roles".to_owned(), roles.iter().map(|role| json!(&**role)).collect());
         claims.insert("iat".to_owned(), json!(now));
         claims.insert("nbf".to_owned(), json!(now.saturating_sub(NOT_BEFORE_LEEWAY)));
         claims.insert("exp".to_owned(), json!(now + self.lifetime));
@@ -165,13 +147,7 @@ impl SignedJwt {
         token.push_str(&BASE64URL_NOPAD.encode(&signature));
         let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| IdentityError::Sign)?;
         value.set_sensitive(true);
-        Ok(Minted {
-            name,
-            roles: roles.into(),
-            value,
-            issued_at: now,
-            being_renewed: AtomicBool::new(false),
-        })
+        Ok(Minted { name, roles: roles.into(), value, issued_at: now, being_renewed: AtomicBool::new(false) })
     }
 }
 
@@ -205,11 +181,7 @@ impl Minted {
     }
 
     fn credential(&self) -> Credential {
-        Credential::authorization(
-            Arc::clone(&self.name),
-            Arc::clone(&self.roles),
-            self.value.clone(),
-        )
+        Credential::authorization(Arc::clone(&self.name), Arc::clone(&self.roles), self.value.clone())
     }
 }
 
@@ -263,21 +235,13 @@ mod tests {
         let (name, value) = headers.next().unwrap();
         assert_eq!(name, "authorization");
         assert!(headers.next().is_none() && value.is_sensitive());
-        value
-            .to_str()
-            .unwrap()
-            .strip_prefix("Bearer ")
-            .unwrap()
-            .to_owned()
+        value.to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned()
     }
 
     /// Checks the signature with another implementation and returns the claims.
     fn claims(identity: &SignedJwt, token: &str) -> Value {
-        let algorithm = if identity.key().algorithm() == "RS256" {
-            Algorithm::RS256
-        } else {
-            Algorithm::ES256
-        };
+        let algorithm =
+            if identity.key().algorithm() == "RS256" { Algorithm::RS256 } else { Algorithm::ES256 };
         let mut validation = Validation::new(algorithm);
         validation.set_audience(&["opensearch"]);
         validation.set_issuer(&["opensearch-oauth-proxy"]);
@@ -288,15 +252,8 @@ mod tests {
         };
         let jwks: JwkSet = serde_json::from_value(identity.key().jwks()).unwrap();
         let jwk = jwks.find(&decode_header(token).unwrap().kid.unwrap()).unwrap();
-        let by_jwk: Value = decode(token, &DecodingKey::from_jwk(jwk).unwrap(), &validation)
-            .unwrap()
-            .claims;
-        assert_eq!(
-            by_jwk,
-            decode::<Value>(token, &from_pem.unwrap(), &validation)
-                .unwrap()
-                .claims
-        );
+        let by_jwk: Value = decode(token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).unwrap().claims;
+        assert_eq!(by_jwk, decode::<Value>(token, &from_pem.unwrap(), &validation).unwrap().claims);
         by_jwk
     }
 
@@ -366,11 +323,7 @@ mod tests {
             (1224, true, true),
             (1225, true, false),
         ] {
-            assert_eq!(
-                minted(being_renewed).serves(now, 300),
-                serves,
-                "{now} {being_renewed}"
-            );
+            assert_eq!(minted(being_renewed).serves(now, 300), serves, "{now} {being_renewed}");
         }
     }
 
@@ -400,10 +353,7 @@ mod tests {
         let identity = identity(KeyKind::Rsa2048);
         let fixture = Fixture::new(&["read:logs-*"], &[]);
         let token = token(&identity, &fixture);
-        let shown = format!(
-            "{identity:?} {:?}",
-            fixture.with(|caller| identity.credential(caller))
-        );
+        let shown = format!("{identity:?} {:?}", fixture.with(|caller| identity.credential(caller)));
         assert!(!shown.contains(&token) && !shown.contains("Bearer") && !shown.contains("PRIVATE"));
     }
 

@@ -49,16 +49,8 @@ pub(crate) fn permit(scope: &str, user: Option<&str>, ask: &rest::Ask) -> Permit
             backend_user: user.map(Into::into),
         },
     };
-    let rules = ClusterRules {
-        name: "main".into(),
-        audience: None,
-        only_cluster: true,
-    };
-    Mapper::new(vec![mapping], rules, false)
-        .unwrap()
-        .rights(&Token(scope))
-        .decide(ask)
-        .unwrap()
+    let rules = ClusterRules { name: "main".into(), audience: None, only_cluster: true };
+    Mapper::new(vec![mapping], rules, false).unwrap().rights(&Token(scope)).decide(ask).unwrap()
 }
 
 /// Owns what a [`Caller`] borrows.

@@ -1,0 +1,124 @@
+//! Making the set-up on a running engine.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    AdminAccess, ApiError, ORDER, RestCall, Setup,
+    api::{Api, Current},
+    check,
+    rest_calls::{ACTION_GROUPS, INTERNAL_USERS, ROLES, ROLES_MAPPING, entries, patch},
+};
+
+/// Why a set-up could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the set-up of cluster `{cluster}` could not be applied; what was done before stays, and applying again is safe"
+)]
+pub struct ApplyError {
+    /// The cluster.
+    cluster: String,
+    /// Why.
+    #[source]
+    source: ApiError,
+}
+
+/// Makes what is missing on a running engine and returns what was changed, for people.
+///
+/// Entries of others are never touched. An own entry that exists is brought in line: document- and field-level security and
+/// tenants that an operator has added to a role stay, and so do further users and backend roles of a mapping.
+pub async fn apply(setup: &Setup, access: &AdminAccess) -> Result<Vec<String>, ApplyError> {
+    let failed = |source| ApplyError { cluster: setup.cluster.clone(), source };
+    let api = Api::new(access).map_err(failed)?;
+    let current = api.current().await.map_err(failed)?;
+    let mut done = Vec::new();
+    for call in calls(setup, &current) {
+        api.call(call.method, call.path, Some(&call.body)).await.map_err(failed)?;
+        let paths =
+            call.body.as_array().into_iter().flatten().filter_map(|operation| operation["path"].as_str());
+        done.extend(paths.map(|path| format!("{}{path}", call.path)));
+    }
+    Ok(done)
+}
+
+/// The calls that bring `current` in line, in order; empty if it is.
+fn calls(setup: &Setup, current: &Current) -> Vec<RestCall> {
+    let mut users = Map::new();
+    for (name, user) in &setup.internal_users {
+        // The engine never shows a password, so it is always set.
+        if let Some(password) = setup.passwords.get(name) {
+            let mut entry = json!(user);
+            entry["password"] = json!(password.expose());
+            users.insert(name.clone(), entry);
+        }
+    }
+    let merged = |wanted: Map<String, Value>, present: &Map<String, Value>, merge: fn(&mut Value, &Value)| {
+        wanted
+            .into_iter()
+            .filter_map(|(name, mut entry)| {
+                if let Some(present) = present.get(&name) {
+                    merge(&mut entry, present);
+                    if check::contains(present, &entry) {
+                        return None;
+                    }
+                }
+                Some((name, entry))
+            })
+            .collect()
+    };
+    let calls = [
+        (ACTION_GROUPS, merged(entries(&setup.action_groups), &current.action_groups, |_, _| {})),
+        (ROLES, merged(entries(&setup.roles), &current.roles, keep_role_additions)),
+        (INTERNAL_USERS, users),
+        (
+            ROLES_MAPPING,
+            merged(entries(&setup.roles_mapping), &current.roles_mapping, keep_mapping_additions),
+        ),
+    ];
+    calls
+        .into_iter()
+        .filter_map(|(path, entries)| patch(path, entries))
+        .chain(domain_call(setup, current))
+        .collect()
+}
+
+fn domain_call(setup: &Setup, current: &Current) -> Option<RestCall> {
+    if check::domain(setup, &current.config).iter().all(super::Finding::is_ok) {
+        return None;
+    }
+    let name = setup.domain.as_ref()?.name;
+    let lowest = check::domains(&current.config)
+        .filter(|(other, _)| *other != name)
+        .filter_map(|(_, domain)| domain["order"].as_i64())
+        .min();
+    let has_xff = current.config["config"]["dynamic"]["http"]["xff"]["enabled"] == true;
+    setup.domain_call(lowest.map_or(ORDER, |order| ORDER.min(order - 1)), !has_xff)
+}
+
+/// What narrows a role stays: document-level security and the like on the same patterns, and tenants.
+pub(super) fn keep_role_additions(role: &mut Value, present: &Value) {
+    if let Some(tenants) = present.get("tenant_permissions") {
+        role["tenant_permissions"] = tenants.clone();
+    }
+    let present = present["index_permissions"].as_array().map_or(&[][..], Vec::as_slice);
+    for permission in role["index_permissions"].as_array_mut().into_iter().flatten() {
+        if let Some(same) = present.iter().find(|p| p["index_patterns"] == permission["index_patterns"]) {
+            for key in ["dls", "fls", "masked_fields"] {
+                if let Some(value) = same.get(key) {
+                    permission[key] = value.clone();
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn keep_mapping_additions(mapping: &mut Value, present: &Value) {
+    for key in ["backend_roles", "hosts", "users"] {
+        let mut all = mapping[key].as_array().cloned().unwrap_or_default();
+        for item in present[key].as_array().into_iter().flatten() {
+            if !all.contains(item) {
+                all.push(item.clone());
+            }
+        }
+        mapping[key] = all.into();
+    }
+}

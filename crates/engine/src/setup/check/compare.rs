@@ -1,0 +1,258 @@
+//! The comparison with the engine's security configuration, as plain data.
+
+use access::Glob;
+use serde_json::{Map, Value};
+
+use super::Finding;
+use crate::setup::{
+    Domain, Setup,
+    api::Current,
+    apply::{keep_mapping_additions, keep_role_additions},
+    rest_calls::entries,
+};
+
+const APPLY: &str = "run `engine-setup --apply`, or add the entry that `engine-setup` prints";
+
+pub(super) fn compare(setup: &Setup, current: &Current) -> Vec<Finding> {
+    let mut findings = domain(setup, &current.config);
+    let same: fn(&mut Value, &Value) = |_, _| {};
+    for (kind, wanted, present, merge) in [
+        ("action group", entries(&setup.action_groups), &current.action_groups, same),
+        ("role", entries(&setup.roles), &current.roles, keep_role_additions),
+        ("user", entries(&setup.internal_users), &current.internal_users, same),
+        ("role mapping", entries(&setup.roles_mapping), &current.roles_mapping, keep_mapping_additions),
+    ] {
+        for (name, entry) in wanted {
+            findings.push(entry_finding(kind, &name, entry, present, merge));
+        }
+    }
+    findings.extend(wider_mappings(setup, &current.roles_mapping));
+    findings.extend(foreign_roles(setup, &current.roles_mapping));
+    findings
+}
+
+fn entry_finding(
+    kind: &str,
+    name: &str,
+    mut wanted: Value,
+    present: &Map<String, Value>,
+    merge: fn(&mut Value, &Value),
+) -> Finding {
+    let what = format!("{kind} `{name}`");
+    let Some(present) = present.get(name) else {
+        return Finding::missing(what, text(&wanted), APPLY);
+    };
+    merge(&mut wanted, present);
+    if contains(present, &wanted) {
+        Finding::ok(what)
+    } else {
+        Finding::differs(what, text(&wanted), text(&of_interest(present, &wanted)), APPLY)
+    }
+}
+
+/// Whether `present` says all that `wanted` says: members that only `present` has do not count, nor do descriptions, nor
+/// the order of lists; but a list may hold nothing more.
+pub(in crate::setup) fn contains(present: &Value, wanted: &Value) -> bool {
+    match (present, wanted) {
+        (Value::Object(present), Value::Object(wanted)) => wanted
+            .iter()
+            .filter(|(key, _)| *key != "description")
+            .all(|(key, wanted)| contains(present.get(key).unwrap_or(&Value::Null), wanted)),
+        (Value::Array(present), Value::Array(wanted)) => {
+            present.len() == wanted.len()
+                && wanted.iter().all(|wanted| present.iter().any(|present| contains(present, wanted)))
+        }
+        // The engine leaves empty lists out of some answers.
+        (Value::Null, Value::Array(wanted)) => wanted.is_empty(),
+        _ => present == wanted,
+    }
+}
+
+/// The domains of the running configuration, by name.
+pub(in crate::setup) fn domains(config: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    config["config"]["dynamic"]["authc"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, domain)| (name.as_str(), domain))
+}
+
+/// What there is to say of the authentication domain.
+pub(in crate::setup) fn domain(setup: &Setup, config: &Value) -> Vec<Finding> {
+    let Some(wanted) = &setup.domain else { return Vec::new() };
+    let what = format!("authentication domain `{}`", wanted.name);
+    let Some((name, present)) = find(wanted, config) else {
+        return vec![Finding::missing(what, format!("a domain of type `{}`", wanted.authenticator), APPLY)];
+    };
+    let mut findings = vec![settings(wanted, name, present), order(name, present, config)];
+    if let Some(addresses) = &wanted.trusted_proxies {
+        let xff = &config["config"]["dynamic"]["http"]["xff"];
+        findings.push(if xff["enabled"] == true && xff["remoteIpHeader"] == "x-forwarded-for" {
+            Finding::ok("xff (from which addresses the headers are believed)")
+        } else {
+            let expected =
+                format!("enabled, `internalProxies` matching the proxy only (for example {addresses})");
+            Finding::differs(
+                "xff (from which addresses the headers are believed)",
+                expected,
+                text(xff),
+                APPLY,
+            )
+        });
+    }
+    findings
+}
+
+/// The domain of our name, or one that an operator made for the same key or headers under another name.
+fn find<'a>(wanted: &Domain, config: &'a Value) -> Option<(&'a str, &'a Value)> {
+    domains(config).find(|(name, _)| *name == wanted.name).or_else(|| {
+        let telling = if wanted.authenticator == "jwt" { "signing_key" } else { "user_header" };
+        domains(config).find(|(_, present)| {
+            let authenticator = &present["http_authenticator"];
+            authenticator["type"] == wanted.authenticator
+                && setting_equals(telling, &authenticator["config"][telling], &wanted.settings[telling])
+        })
+    })
+}
+
+fn settings(wanted: &Domain, name: &str, present: &Value) -> Finding {
+    let what = format!("authentication domain `{name}`: settings");
+    let authenticator = &present["http_authenticator"];
+    let mut wrong = Vec::new();
+    let mut expect = |key: &str, is: &Value, should: &Value| {
+        if !setting_equals(key, is, should) {
+            wrong.push((format!("{key}: {}", text(should)), format!("{key}: {}", text(is))));
+        }
+    };
+    expect("http_enabled", &present["http_enabled"], &true.into());
+    expect("type", &authenticator["type"], &wanted.authenticator.into());
+    expect("challenge", &authenticator["challenge"], &false.into());
+    expect("authentication_backend", &present["authentication_backend"]["type"], &"noop".into());
+    for (key, value) in &wanted.settings {
+        expect(key, &authenticator["config"][key], value);
+    }
+    if wrong.is_empty() {
+        return Finding::ok(what);
+    }
+    let (expected, found): (Vec<_>, Vec<_>) = wrong.into_iter().unzip();
+    Finding::differs(what, expected.join(", "), found.join(", "), APPLY)
+}
+
+/// `signing_key` may be a list during a change of keys, and line ends do not matter to the engine.
+fn setting_equals(key: &str, is: &Value, should: &Value) -> bool {
+    let squeeze = |value: &Value| value.as_str().map(|text| text.split_whitespace().collect::<String>());
+    match (key, is) {
+        ("signing_key", Value::Array(keys)) => keys.iter().any(|is| setting_equals(key, is, should)),
+        ("signing_key", _) => squeeze(is) == squeeze(should),
+        ("jwt_clock_skew_tolerance_seconds", is) => {
+            is.as_i64().is_none_or(|seconds| (0..=60).contains(&seconds))
+        }
+        ("required_audience" | "roles_key" | "subject_key", Value::Array(items)) => {
+            items.len() == 1 && items.first() == Some(should)
+        }
+        _ => is == should,
+    }
+}
+
+/// The engine keeps one domain of each order, and one that challenges ends the search.
+fn order(name: &str, present: &Value, config: &Value) -> Finding {
+    let what = format!("authentication domain `{name}`: order");
+    let own = present["order"].as_i64().unwrap_or_default();
+    let blocking: Vec<_> = domains(config)
+        .filter(|(other, domain)| *other != name && domain["http_enabled"] == true)
+        .filter_map(|(other, domain)| {
+            let order = domain["order"].as_i64().unwrap_or_default();
+            let challenges = domain["http_authenticator"]["challenge"] == true;
+            (order == own || (order < own && challenges)).then(|| format!("`{other}` has {order}"))
+        })
+        .collect();
+    if blocking.is_empty() {
+        return Finding::ok(what);
+    }
+    Finding::differs(
+        what,
+        "an order of its own, before every domain that challenges",
+        format!("{own}, while {}", blocking.join(" and ")),
+        "give the domain an order that no other has, lower than theirs",
+    )
+}
+
+/// Mappings of others that give a scope more than its own role.
+fn wider_mappings(setup: &Setup, present: &Map<String, Value>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (role, mapping) in present {
+        if setup.roles_mapping.contains_key(role) {
+            continue;
+        }
+        for (scope, pattern) in matches(setup.scopes.keys(), mapping) {
+            findings.push(Finding::differs(
+                format!("what else the scope `{scope}` gives"),
+                "its own engine role only",
+                format!("role `{role}`, whose mapping has the backend role `{pattern}`"),
+                format!("take `{pattern}` out of the mapping of `{role}`, or narrow it"),
+            ));
+        }
+    }
+    if findings.is_empty() && !setup.scopes.is_empty() {
+        findings.push(Finding::ok("no other role mapping matches a scope"));
+    }
+    findings
+}
+
+/// Backend roles that mappings of the proxy give and that nobody maps.
+fn foreign_roles(setup: &Setup, present: &Map<String, Value>) -> Vec<Finding> {
+    setup
+        .foreign_backend_roles
+        .iter()
+        .map(|role| {
+            let what = format!("backend role `{role}`, given by a mapping of the proxy");
+            if present.values().any(|mapping| matches(std::iter::once(role), mapping).next().is_some()) {
+                Finding::ok(what)
+            } else {
+                Finding::missing(
+                    what,
+                    "a role mapping that names it",
+                    format!("add `{role}` to the `backend_roles` of the mapping of the engine role it is meant for"),
+                )
+            }
+        })
+        .collect()
+}
+
+/// The texts that the mapping's backend roles match, with the pattern that does. Regular expressions (between slashes) are
+/// left to the live probes.
+fn matches<'a>(
+    texts: impl Iterator<Item = &'a String>,
+    mapping: &'a Value,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let patterns: Vec<_> =
+        mapping["backend_roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    texts.filter_map(move |text| {
+        patterns
+            .iter()
+            .find(|pattern| Glob::new(**pattern).matches(text))
+            .map(|pattern| (text.as_str(), *pattern))
+    })
+}
+
+/// What `present` says of the members that `wanted` has.
+fn of_interest(present: &Value, wanted: &Value) -> Value {
+    match (present, wanted) {
+        (Value::Object(present), Value::Object(wanted)) => present
+            .iter()
+            .filter(|(key, _)| wanted.contains_key(*key))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
+        _ => present.clone(),
+    }
+}
+
+/// One line, cut where it gets too long for a terminal.
+fn text(value: &Value) -> String {
+    const LIMIT: usize = 400;
+    let text = value.to_string();
+    match text.char_indices().nth(LIMIT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

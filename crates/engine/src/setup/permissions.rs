@@ -1,0 +1,117 @@
+//! Which engine permissions an action stands for.
+//!
+//! Each list was tried on engine 3.4: what is missing makes requests that the proxy allows end in the engine's `403`,
+//! what is too much is given away if the proxy ever errs. Where the engine cannot be as narrow as the scope, the comment
+//! says so.
+
+use rest::Action;
+
+/// Every caller may greet the engine (`GET /`), as clients do on connecting.
+pub(super) const GREETING: &str = "cluster:monitor/main";
+
+/// What an action on indices needs, as two action groups.
+pub(super) struct IndexAction {
+    /// On the indices of the scope's pattern.
+    pub(super) on_indices: &'static [&'static str],
+    /// On the cluster: requests that name several indices are first judged as a whole, then for each index.
+    pub(super) on_cluster: &'static [&'static str],
+}
+
+/// Permissions for `<action>:<pattern>`.
+pub(super) fn of_indices(action: Action) -> IndexAction {
+    match action {
+        Action::Read => IndexAction {
+            on_indices: &[
+                "indices:data/read*",
+                // What a reader needs to know of an index: its fields, settings, aliases, and that it exists.
+                "indices:admin/aliases/exists*",
+                "indices:admin/aliases/get*",
+                "indices:admin/data_stream/get",
+                "indices:admin/exists*",
+                "indices:admin/get*",
+                "indices:admin/mappings/fields/get*",
+                "indices:admin/mappings/get*",
+                "indices:admin/resolve/index",
+                "indices:admin/shards/search_shards",
+                "indices:admin/validate/query*",
+                "indices:monitor/settings/get",
+            ],
+            on_cluster: &[
+                "indices:admin/aliases/exists*",
+                "indices:admin/aliases/get*",
+                "indices:admin/resolve/index",
+                "indices:data/read/mget",
+                "indices:data/read/msearch",
+                "indices:data/read/msearch/template",
+                "indices:data/read/mtv",
+                "indices:data/read/scroll",
+                "indices:data/read/scroll/clear",
+                "indices:data/read/search/template*",
+            ],
+        },
+        Action::Write => IndexAction {
+            on_indices: &[
+                "indices:data/write/bulk*",
+                "indices:data/write/delete*",
+                "indices:data/write/index*",
+                "indices:data/write/update*",
+                // A document for an index that does not exist yet makes the index, and one with a new field extends the
+                // mapping. The engine asks for the same permissions as for doing so explicitly, which the proxy
+                // does not allow without `manage`.
+                "indices:admin/auto_create",
+                "indices:admin/create",
+                "indices:admin/mapping/auto_put",
+                "indices:admin/mapping/put",
+            ],
+            on_cluster: &["indices:data/write/bulk", "indices:data/write/reindex"],
+        },
+        Action::Manage => IndexAction {
+            on_indices: &["indices:admin/*", "indices:monitor/settings/get"],
+            on_cluster: &["indices:admin/aliases*"],
+        },
+        Action::Monitor => IndexAction {
+            on_indices: &["indices:monitor/*"],
+            // `_cat/indices/<pattern>` and its like read the whole cluster state inside the engine, so the engine's side is
+            // wider than the scope here; the proxy does not allow `_cluster/state` by it.
+            on_cluster: &["cluster:monitor/health", "cluster:monitor/shards", "cluster:monitor/state"],
+        },
+        Action::Admin => IndexAction {
+            on_indices: &["indices:*"],
+            on_cluster: &[
+                "cluster:monitor/health",
+                "cluster:monitor/shards",
+                "cluster:monitor/state",
+                "indices:admin/aliases*",
+                "indices:admin/resolve/index",
+                "indices:data/read/mget",
+                "indices:data/read/msearch*",
+                "indices:data/read/mtv",
+                "indices:data/read/scroll*",
+                "indices:data/read/search/template*",
+                "indices:data/write/bulk",
+                "indices:data/write/reindex",
+            ],
+        },
+    }
+}
+
+/// Permissions for `<action>:cluster`, all on the cluster.
+pub(super) fn of_cluster(action: Action) -> &'static [&'static str] {
+    match action {
+        // No operation of the engine's core needs these; they allow the greeting.
+        Action::Read | Action::Write => &[],
+        Action::Monitor => &["cluster:monitor/*"],
+        Action::Manage => &[
+            "cluster:admin/component_template/*",
+            "cluster:admin/ingest/pipeline/*",
+            "cluster:admin/ingest/processor/*",
+            "cluster:admin/repository/*",
+            "cluster:admin/script/*",
+            "cluster:admin/search/pipeline/*",
+            "cluster:admin/snapshot/*",
+            "indices:admin/index_template/*",
+            "indices:admin/template/*",
+        ],
+        Action::Admin => &["cluster:*", "indices:admin/index_template/*", "indices:admin/template/*"],
+    }
+}

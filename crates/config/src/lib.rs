@@ -18,6 +18,7 @@ mod mapper;
 pub mod model;
 mod parts;
 mod refer;
+mod reference;
 mod report;
 mod source;
 mod structure;
@@ -30,6 +31,7 @@ pub use self::{
     diagnostic::{Diagnostic, Diagnostics, Position, Severity},
     load::{Loaded, load, parse},
     mapper::MappingError,
+    reference::reference,
     surroundings::{Found, Surroundings},
 };
 

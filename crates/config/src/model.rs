@@ -36,6 +36,7 @@ pub struct Config {
     /// What scopes, groups and claims of the providers mean here. Without a mapping, a token's own scopes of the
     /// form `action:resource` count as they are; everything else is refused.
     #[serde(default)]
+    #[schemars(extend("default" = serde_json::json!([])))]
     pub mappings: Vec<Mapping>,
     /// The audit trail.
     pub audit: Audit,

@@ -4,6 +4,15 @@
 //! [`Rights::decide`] answers an [`rest::Ask`] with a [`Permit`] or a [`Denial`]. What is not granted is
 //! denied.
 //!
+//! ```
+//! let held: access::Scope = "read:logs-*".parse()?;
+//! let inside = rest::classify("GET", "/logs-2026/_search", None)?;
+//! assert!(inside.needs.iter().all(|need| held.allows(need)));
+//! let wider = rest::classify("GET", "/log*/_search", None)?;
+//! assert!(!wider.needs.iter().all(|need| held.allows(need)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! * A need is allowed when one held scope covers it whole. Scopes are not added up: `read:a` and `read:b` do
 //!   not make `read:*`.
 //! * `admin` on a resource includes every other action on it; no other action includes another.

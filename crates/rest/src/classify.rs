@@ -105,7 +105,8 @@ fn add_hidden(query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
     if !states.split(',').any(hidden) {
         return;
     }
-    for at in 0..needs.len() {
+    let before = needs.len();
+    for at in 0..before {
         let need = &needs[at];
         let Resource::Index(target) = &need.on else {
             continue;
@@ -113,7 +114,8 @@ fn add_hidden(query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
         if target.index.as_str().starts_with('*') {
             let target = Target { remote: target.remote.clone(), ..Target::hidden() };
             let added = Need { action: need.action, on: Resource::Index(target), origin: Origin::Query };
-            if !needs.contains(&added) {
+            // Only among the added ones: a long list of targets must not cost its square.
+            if !needs[before..].contains(&added) {
                 needs.push(added);
             }
         }

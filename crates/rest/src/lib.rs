@@ -4,6 +4,16 @@
 //! and every [`Need`] that must be allowed before the request may be forwarded. Whatever two parsers could
 //! read differently is a [`Refusal`].
 //!
+//! ```
+//! let ask = rest::classify("GET", "/logs-*,-logs-old/_search", Some("size=10"))?;
+//! assert_eq!(ask.operation.name, "search");
+//! assert_eq!(ask.needs[0].to_string(), "read on logs-*");
+//!
+//! let refusal = rest::classify("GET", "/logs//_search", None).unwrap_err();
+//! assert_eq!((refusal.status(), refusal.reason()), (400, "path_not_canonical"));
+//! # Ok::<(), rest::Refusal>(())
+//! ```
+//!
 //! # How a request line is read
 //!
 //! * The engine matches its routes against the raw path and decodes the variables afterwards, so literals are
@@ -37,6 +47,10 @@
 //!
 //! A leading `*` stands for names that do not begin with `.` (see [`Target::covers`]). What cannot be read off
 //! the URL (bodies, handles, query languages) therefore needs both `*` and `.*`.
+//!
+//! The engine decides by an index's `hidden` setting as well as by its name: it expands `*` to a dotted name that
+//! is not marked hidden. That setting cannot be read off a request; for such an index the engine's own roles
+//! have the last word.
 
 mod action;
 mod ask;

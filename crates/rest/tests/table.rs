@@ -129,6 +129,8 @@ fn literals_win_over_variables_as_in_the_engine() {
         ("GET", "/x/_mapping/field/f", "/{index}/_mapping/field/{fields}"),
         ("GET", "/*/_mapping", "/{index}/_mapping"),
         ("GET", "/_ltr/_feature", "/_ltr/_feature"),
+        ("GET", "/_scripts/painless", "/_scripts/{id}"),
+        ("GET", "/_plugins/_ml/memory/message", "/_plugins/_ml/memory/{memory_id}"),
         ("GET", "/_ltr/s/_feature", "/_ltr/{store}/_feature"),
     ] {
         let ask = classify(method, path, None).unwrap_or_else(|refusal| panic!("{method} {path}: {refusal}"));

@@ -80,10 +80,7 @@ impl FromStr for Algorithm {
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
         match name {
             "Ed25519" => Ok(Self::EdDSA),
-            _ => Self::ALL
-                .into_iter()
-                .find(|algorithm| algorithm.name() == name)
-                .ok_or(UnknownAlgorithm),
+            _ => Self::ALL.into_iter().find(|algorithm| algorithm.name() == name).ok_or(UnknownAlgorithm),
         }
     }
 }

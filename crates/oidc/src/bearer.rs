@@ -124,10 +124,7 @@ mod tests {
     fn debug_shows_nothing_and_the_hash_covers_every_byte() {
         let token = BearerToken::new(b"secret", 10).unwrap();
         assert!(!format!("{token:?}").contains("secret"));
-        assert_eq!(
-            token.hash().to_hex(),
-            "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
-        );
+        assert_eq!(token.hash().to_hex(), "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b");
         assert_ne!(token.hash(), BearerToken::new(b"secreT", 10).unwrap().hash());
     }
 

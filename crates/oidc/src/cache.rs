@@ -29,10 +29,7 @@ struct Entry<T> {
 
 impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
-        Self {
-            value: Arc::clone(&self.value),
-            ..*self
-        }
+        Self { value: Arc::clone(&self.value), ..*self }
     }
 }
 
@@ -70,14 +67,7 @@ impl<T> TokenCache<T> {
     pub fn insert(&self, token: TokenHash, value: Arc<T>, expires_at: u64, now: u64, epoch: u64) {
         let not_after = expires_at.min(now.saturating_add(self.max_age));
         if now < not_after {
-            self.entries.insert(
-                token,
-                Entry {
-                    value,
-                    not_after,
-                    epoch,
-                },
-            );
+            self.entries.insert(token, Entry { value, not_after, epoch });
         }
     }
 
@@ -124,7 +114,7 @@ mod tests {
 
     #[test]
     fn an_entry_ends_with_the_token_the_age_or_the_epoch() {
-        let cache = TokenCache::new(10, Duration::from_secs(60));
+        let cache = TokenCache::new(10, Duration::from_mins(1));
         cache.insert(hash("a"), Arc::new("a"), 1_030, 1_000, 1);
         cache.insert(hash("b"), Arc::new("b"), 9_999, 1_000, 1);
         assert_eq!(cache.get(&hash("a"), 1_029, 1).as_deref(), Some(&"a"));
@@ -138,7 +128,7 @@ mod tests {
 
     #[test]
     fn expired_tokens_are_not_taken_and_removed_ones_are_gone() {
-        let cache = TokenCache::new(10, Duration::from_secs(60));
+        let cache = TokenCache::new(10, Duration::from_mins(1));
         cache.insert(hash("a"), Arc::new(()), 1_000, 1_000, 1);
         assert!(cache.is_empty());
         for text in ["b", "c"] {
@@ -154,7 +144,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_number_of_entries_is_bounded(tokens in proptest::collection::vec("[a-z]{1,6}", 0..300)) {
-            let cache = TokenCache::new(16, Duration::from_secs(60));
+            let cache = TokenCache::new(16, Duration::from_mins(1));
             for token in &tokens {
                 cache.insert(hash(token), Arc::new(()), 2_000, 1_000, 1);
             }

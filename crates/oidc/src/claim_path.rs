@@ -38,9 +38,7 @@ impl ClaimPath {
 
     /// The first non-empty string at this path.
     pub fn text<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a str> {
-        self.select(claims)
-            .into_iter()
-            .find_map(|value| value.as_str().filter(|text| !text.is_empty()))
+        self.select(claims).into_iter().find_map(|value| value.as_str().filter(|text| !text.is_empty()))
     }
 
     /// Whether this is the path of the top-level member `name`.
@@ -66,17 +64,12 @@ impl FromStr for ClaimPath {
     type Err = ClaimPathError;
 
     fn from_str(text: &str) -> Result<Self, ClaimPathError> {
-        let error = |reason| ClaimPathError {
-            path: text.to_owned(),
-            reason,
-        };
+        let error = |reason| ClaimPathError { path: text.to_owned(), reason };
         let mut names = Vec::new();
         let mut rest = text;
         loop {
             let (name, after) = if let Some(quoted) = rest.strip_prefix('"') {
-                quoted
-                    .split_once('"')
-                    .ok_or_else(|| error("a quotation mark is not closed"))?
+                quoted.split_once('"').ok_or_else(|| error("a quotation mark is not closed"))?
             } else {
                 rest.split_at(rest.find('.').unwrap_or(rest.len()))
             };
@@ -115,9 +108,7 @@ impl Serialize for ClaimPath {
 
 impl<'de> Deserialize<'de> for ClaimPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -150,20 +141,14 @@ mod tests {
             ("resource_access.my.client.roles", vec![]),
         ] {
             let path: ClaimPath = path.parse().unwrap();
-            let found: Vec<_> = path
-                .select(claims)
-                .into_iter()
-                .filter_map(Value::as_str)
-                .collect();
+            let found: Vec<_> = path.select(claims).into_iter().filter_map(Value::as_str).collect();
             assert_eq!(found, expected, "{path}");
         }
     }
 
     #[test]
     fn broken_paths_are_refused() {
-        for path in [
-            "", ".", "a.", ".a", "a..b", "\"a", "\"\"", "\"a\"b", "a\"b\"", "a.\"b\"c",
-        ] {
+        for path in ["", ".", "a.", ".a", "a..b", "\"a", "\"\"", "\"a\"b", "a\"b\"", "a.\"b\"c"] {
             assert!(path.parse::<ClaimPath>().is_err(), "{path}");
         }
     }

@@ -39,9 +39,7 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn unix(&self) -> u64 {
         // A clock before 1970 reads as 0: every token is then refused as not yet valid rather than accepted.
-        SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs())
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 
     fn monotonic(&self) -> Duration {
@@ -63,10 +61,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at `unix` seconds.
     pub fn at(unix: u64) -> Self {
-        Self {
-            start: unix,
-            elapsed: watch::Sender::new(Duration::ZERO),
-        }
+        Self { start: unix, elapsed: watch::Sender::new(Duration::ZERO) }
     }
 
     /// Moves the clock forward and wakes who waited for that.

@@ -6,14 +6,11 @@ use secrecy::SecretString;
 use transport::{ForwardProxy, TlsOptions};
 use url::Url;
 
-use crate::{Algorithm, ClaimPath};
+use crate::{Algorithm, ClaimPath, ConfigError, discovery};
 
 /// A provider whose tokens are accepted. [`ProviderConfig::new`] gives the defaults, which are the strict ones.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches of the configuration file"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the configuration file")]
 pub struct ProviderConfig {
     /// A name for logs, metrics and mappings.
     pub name: String,
@@ -21,7 +18,7 @@ pub struct ProviderConfig {
     pub issuer: String,
     /// The audiences that stand for this server; a token must name at least one (RFC 8707).
     pub audiences: Vec<String>,
-    /// The signature algorithms allowed. Default: RS256, PS256, ES256, EdDSA.
+    /// The signature algorithms allowed. Default: RS256, PS256, ES256, `EdDSA`.
     pub algorithms: Vec<Algorithm>,
     /// How far clocks may differ. Default: 30 s.
     pub leeway: Duration,
@@ -66,12 +63,7 @@ impl ProviderConfig {
             name: name.into(),
             issuer: issuer.into(),
             audiences,
-            algorithms: vec![
-                Algorithm::RS256,
-                Algorithm::PS256,
-                Algorithm::ES256,
-                Algorithm::EdDSA,
-            ],
+            algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA],
             leeway: Duration::from_secs(30),
             token_types: vec!["at+jwt".into(), "JWT".into()],
             allow_missing_type: false,
@@ -85,7 +77,7 @@ impl ProviderConfig {
             tls: TlsOptions::default(),
             http_proxy: None,
             timeout: Duration::from_secs(5),
-            refresh: Duration::from_secs(15 * 60),
+            refresh: Duration::from_mins(15),
             min_refetch_interval: Duration::from_secs(10),
             introspection: None,
         }
@@ -95,7 +87,7 @@ impl ProviderConfig {
 /// Where a provider's keys come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
-    /// From the `jwks_uri` of the discovery document (OpenID Connect Discovery, RFC 8414).
+    /// From the `jwks_uri` of the discovery document (OIDC Discovery, RFC 8414).
     Discovery,
     /// From this JWK Set (RFC 7517), without discovery.
     JwksUri(Url),
@@ -112,7 +104,7 @@ pub struct ClaimNames {
     /// Default: `groups`.
     pub groups: Vec<ClaimPath>,
     /// The name of the user. Default: `sub`, the only claim that a provider must keep unique and never reassign
-    /// (OpenID Connect Core section 5.7). `email` is used only if `email_verified` is not false.
+    /// (OIDC Core section 5.7). `email` is used only if `email_verified` is not false.
     pub user: Vec<ClaimPath>,
     /// Default: `client_id`, `azp`, `cid`, `appid`.
     pub client: Vec<ClaimPath>,
@@ -164,4 +156,37 @@ impl IntrospectionConfig {
             allow_missing_audience: false,
         }
     }
+}
+
+/// Checks what a file format cannot; returns the issuer as a URL.
+pub(crate) fn check(config: &ProviderConfig) -> Result<Url, ConfigError> {
+    let wrong = |problem| ConfigError::Provider { provider: config.name.clone(), problem };
+    let base: Url = config.issuer.parse().map_err(|_| wrong("`issuer` is no URL"))?;
+    if base.query().is_some() || base.fragment().is_some() || !base.username().is_empty() {
+        return Err(wrong("`issuer` must have no query, fragment or credentials"));
+    }
+    if config.audiences.is_empty() || config.audiences.iter().any(String::is_empty) {
+        return Err(wrong("`audiences` must name at least one audience, none empty"));
+    }
+    if config.algorithms.is_empty() {
+        return Err(wrong("`algorithms` must name at least one algorithm"));
+    }
+    if config.token_types.is_empty() && !config.allow_missing_type {
+        return Err(wrong("`token_types` must name at least one type"));
+    }
+    if config.keys == KeySource::IntrospectionOnly && config.introspection.is_none() {
+        return Err(wrong("without keys, `introspection` must be configured"));
+    }
+    let endpoint = config.introspection.as_ref().and_then(|introspection| introspection.endpoint.as_ref());
+    let jwks_uri = match &config.keys {
+        KeySource::JwksUri(url) => Some(url),
+        KeySource::Discovery | KeySource::IntrospectionOnly => None,
+    };
+    for url in [Some(&base), jwks_uri, endpoint].into_iter().flatten() {
+        if !discovery::is_secure(url, config.allow_http) {
+            let url = transport::redact_url(url);
+            return Err(ConfigError::Insecure { provider: config.name.clone(), url });
+        }
+    }
+    Ok(base)
 }

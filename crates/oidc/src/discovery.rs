@@ -1,4 +1,4 @@
-//! Discovery documents: OpenID Connect Discovery 1.0 and RFC 8414.
+//! Discovery documents: OIDC Discovery 1.0 and RFC 8414.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ struct Document {
     introspection_endpoint: Option<Url>,
 }
 
-/// Fetches the document of `issuer`, whose parsed form is `base`: first where OpenID Connect puts it, then, if nothing
+/// Fetches the document of `issuer`, whose parsed form is `base`: first where OIDC puts it, then, if nothing
 /// is there, where RFC 8414 does.
 pub(crate) async fn fetch(
     http: &HttpClient,
@@ -40,22 +40,14 @@ fn read(response: &HttpResponse, issuer: &str, allow_http: bool) -> Result<Metad
     expect_ok(response)?;
     let document: Document = response.json()?;
     if document.issuer != issuer {
-        return Err(FetchError::IssuerMismatch {
-            url: response.url().to_owned(),
-        });
+        return Err(FetchError::IssuerMismatch { url: response.url().to_owned() });
     }
-    for url in [&document.jwks_uri, &document.introspection_endpoint]
-        .into_iter()
-        .flatten()
-    {
+    for url in [&document.jwks_uri, &document.introspection_endpoint].into_iter().flatten() {
         if !is_secure(url, allow_http) {
             return Err(FetchError::Insecure { url: redact_url(url) });
         }
     }
-    Ok(Metadata {
-        jwks_uri: document.jwks_uri,
-        introspection_endpoint: document.introspection_endpoint,
-    })
+    Ok(Metadata { jwks_uri: document.jwks_uri, introspection_endpoint: document.introspection_endpoint })
 }
 
 /// Anything but 200 is no document; redirects are not followed.
@@ -63,19 +55,13 @@ pub(crate) fn expect_ok(response: &HttpResponse) -> Result<(), FetchError> {
     if response.status == StatusCode::OK {
         return Ok(());
     }
-    Err(FetchError::Status {
-        url: response.url().to_owned(),
-        status: response.status,
-    })
+    Err(FetchError::Status { url: response.url().to_owned(), status: response.status })
 }
 
-/// Appended to the issuer (OpenID Connect Discovery section 4.1).
+/// Appended to the issuer (OIDC Discovery section 4.1).
 fn openid_url(issuer: &Url) -> Url {
     let mut url = issuer.clone();
-    url.set_path(&format!(
-        "{}/.well-known/openid-configuration",
-        issuer.path().trim_end_matches('/')
-    ));
+    url.set_path(&format!("{}/.well-known/openid-configuration", issuer.path().trim_end_matches('/')));
     url
 }
 

@@ -139,7 +139,7 @@ pub enum ConfigError {
         /// The provider's name.
         provider: String,
         /// Which file and why.
-        source: TlsError,
+        source: Box<TlsError>,
     },
 }
 

@@ -74,26 +74,18 @@ pub(crate) fn texts(paths: &[ClaimPath], claims: &Map<String, Value>, split: boo
             found.push(text.into());
         }
     };
-    for text in paths
-        .iter()
-        .flat_map(|path| path.select(claims))
-        .filter_map(Value::as_str)
-    {
+    for text in paths.iter().flat_map(|path| path.select(claims)).filter_map(Value::as_str) {
         if split {
-            text.split(' ').for_each(&mut add)
+            text.split(' ').for_each(&mut add);
         } else {
-            add(text)
+            add(text);
         }
     }
     found
 }
 
 pub(crate) fn client(names: &ClaimNames, claims: &Map<String, Value>) -> Option<Arc<str>> {
-    names
-        .client
-        .iter()
-        .find_map(|path| path.text(claims))
-        .map(Into::into)
+    names.client.iter().find_map(|path| path.text(claims)).map(Into::into)
 }
 
 /// The user, or `None` if the token is a client's own.

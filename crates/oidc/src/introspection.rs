@@ -42,11 +42,7 @@ struct Flight<'a> {
 impl<'a> Flight<'a> {
     fn join(flights: &'a Flights, token: TokenHash) -> Self {
         let mut list = flights.lock().unwrap_or_else(PoisonError::into_inner);
-        Self {
-            flights,
-            token,
-            cell: Arc::clone(list.entry(token).or_default()),
-        }
+        Self { flights, token, cell: Arc::clone(list.entry(token).or_default()) }
     }
 }
 
@@ -54,11 +50,9 @@ impl Drop for Flight<'_> {
     fn drop(&mut self) {
         let mut list = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         // A finished flight leaves at once: a later question must look into the caches, which know about time.
-        let last = Arc::strong_count(&self.cell) <= 2;
-        let current = list
-            .get(&self.token)
-            .is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
-        if current && (last || self.cell.initialized()) {
+        let alone = Arc::strong_count(&self.cell) <= 2;
+        let current = list.get(&self.token).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
+        if current && (alone || self.cell.initialized()) {
             list.remove(&self.token);
         }
     }
@@ -131,8 +125,7 @@ impl Introspector {
                 let outcome = judge(answer, |claims| check(claims, source)).map(Arc::new);
                 match &outcome {
                     Ok(identity) => {
-                        self.active
-                            .insert(hash, (Arc::clone(identity), identity.fresh_until));
+                        self.active.insert(hash, (Arc::clone(identity), identity.fresh_until));
                     }
                     Err(error) => {
                         let until = now.saturating_add(endpoint.config.negative_cache.as_secs());
@@ -150,27 +143,14 @@ impl Introspector {
         endpoint: &Endpoint<'_>,
         token: &BearerToken,
     ) -> Result<serde_json::Map<String, Value>, FetchError> {
-        let unusable = |problem| FetchError::Document {
-            url: transport::redact_url(endpoint.url),
-            problem,
-        };
-        let _permit = self
-            .calls
-            .acquire()
-            .await
-            .map_err(|_| unusable("is no longer asked"))?;
+        let unusable = |problem| FetchError::Document { url: transport::redact_url(endpoint.url), problem };
+        let _permit = self.calls.acquire().await.map_err(|_| unusable("is no longer asked"))?;
         let config = endpoint.config;
         let credentials = client_secret_basic(&config.client_id, config.client_secret.expose_secret());
         let fields = [("token", token.expose()), ("token_type_hint", "access_token")];
-        let response = endpoint
-            .http
-            .post_form(endpoint.url, &fields, Some(&credentials))
-            .await?;
+        let response = endpoint.http.post_form(endpoint.url, &fields, Some(&credentials)).await?;
         if response.status != StatusCode::OK {
-            return Err(FetchError::Status {
-                url: response.url().to_owned(),
-                status: response.status,
-            });
+            return Err(FetchError::Status { url: response.url().to_owned(), status: response.status });
         }
         let answer = strict_json::object(&response.body)
             .map_err(|_| unusable("answered with something other than a JSON object"))?;

@@ -76,12 +76,7 @@ impl KeySet {
     /// RFC 7517 section 5 asks for. `None` if the document is no JWK Set.
     pub(crate) fn parse(document: &[u8]) -> Option<Self> {
         let document: Document = serde_json::from_slice(document).ok()?;
-        let keys = document
-            .keys
-            .into_iter()
-            .take(MAX_KEYS)
-            .filter_map(Key::read)
-            .collect();
+        let keys = document.keys.into_iter().take(MAX_KEYS).filter_map(Key::read).collect();
         Some(Self { keys })
     }
 
@@ -91,9 +86,7 @@ impl KeySet {
 
     /// Whether a key of this set is missing from `newer`, or has another value there.
     pub(crate) fn lost_in(&self, newer: &Self) -> bool {
-        self.keys
-            .iter()
-            .any(|old| newer.keys.iter().all(|new| new.fingerprint != old.fingerprint))
+        self.keys.iter().any(|old| newer.keys.iter().all(|new| new.fingerprint != old.fingerprint))
     }
 
     /// Checks a signature with the key named `id`, or, without a name, with the few keys that fit.
@@ -104,11 +97,7 @@ impl KeySet {
         message: &[u8],
         signature: &[u8],
     ) -> Verdict {
-        let named = || {
-            self.keys
-                .iter()
-                .filter(|key| id.is_none() || key.id.as_deref() == id)
-        };
+        let named = || self.keys.iter().filter(|key| id.is_none() || key.id.as_deref() == id);
         let fitting = || named().filter(|key| key.fits(algorithm));
         match fitting().count() {
             0 if id.is_some() && named().next().is_some() => Verdict::Unfit,
@@ -125,10 +114,7 @@ impl Key {
     fn read(value: Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(value).ok()?;
         let for_signatures = jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
-            && jwk
-                .key_ops
-                .as_ref()
-                .is_none_or(|operations| operations.iter().any(|name| name == "verify"));
+            && jwk.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|name| name == "verify"));
         if !for_signatures {
             return None;
         }
@@ -137,12 +123,7 @@ impl Key {
             Some(name) => Some(name.parse().ok()?),
         };
         let public = PublicKey::read(&jwk)?;
-        let mut key = Self {
-            id: jwk.kid.map(Into::into),
-            only,
-            public,
-            fingerprint: [0; 32],
-        };
+        let mut key = Self { id: jwk.kid.map(Into::into), only, public, fingerprint: [0; 32] };
         key.fingerprint = key.digest();
         Some(key)
     }
@@ -183,15 +164,15 @@ impl PublicKey {
         };
         match (jwk.kty.as_str(), jwk.crv.as_deref()) {
             ("RSA", _) => rsa(decode(jwk.n.as_deref()?)?, decode(jwk.e.as_deref()?)?).map(Self::Rsa),
-            ("EC", Some("P-256")) => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point(32)?)
-                .ok()
-                .map(Self::P256),
-            ("EC", Some("P-384")) => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point(48)?)
-                .ok()
-                .map(Self::P384),
-            ("OKP", Some("Ed25519")) => ParsedPublicKey::new(&ED25519, coordinate(&jwk.x, 32)?)
-                .ok()
-                .map(Self::Ed25519),
+            ("EC", Some("P-256")) => {
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point(32)?).ok().map(Self::P256)
+            }
+            ("EC", Some("P-384")) => {
+                ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point(48)?).ok().map(Self::P384)
+            }
+            ("OKP", Some("Ed25519")) => {
+                ParsedPublicKey::new(&ED25519, coordinate(&jwk.x, 32)?).ok().map(Self::Ed25519)
+            }
             _ => None,
         }
     }
@@ -231,12 +212,7 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
 
 /// An RSA key of an acceptable size. Some providers send a leading zero byte, which the library does not take.
 fn rsa(n: Vec<u8>, e: Vec<u8>) -> Option<RsaPublicKeyComponents<Vec<u8>>> {
-    let strip = |bytes: Vec<u8>| {
-        bytes
-            .into_iter()
-            .skip_while(|&byte| byte == 0)
-            .collect::<Vec<_>>()
-    };
+    let strip = |bytes: Vec<u8>| bytes.into_iter().skip_while(|&byte| byte == 0).collect::<Vec<_>>();
     let (n, e) = (strip(n), strip(e));
     let odd = |bytes: &[u8]| bytes.last().is_some_and(|byte| byte & 1 == 1);
     let bits = n.len() * 8 - usize::try_from(n.first()?.leading_zeros()).ok()?;

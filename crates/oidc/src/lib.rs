@@ -1,4 +1,4 @@
-//! OpenID Connect providers: discovery, keys, token validation and introspection.
+//! OIDC providers: discovery, keys, token validation and introspection.
 //!
 //! [`Providers::authenticate`] turns a [`BearerToken`] into an [`Identity`] or says why not ([`TokenError`]).
 //! Nothing in a token chooses how it is checked: its unverified `iss` selects a configured provider by exact equality,
@@ -21,6 +21,8 @@ mod jwk;
 mod jws;
 mod provider;
 mod providers;
+mod refresh;
+mod status;
 mod strict_json;
 mod validation;
 
@@ -32,5 +34,5 @@ pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use config::{ClaimNames, IntrospectionConfig, KeySource, ProviderConfig};
 pub use error::{ConfigError, FetchError, TokenError};
 pub use identity::Identity;
-pub use provider::ProviderStatus;
 pub use providers::Providers;
+pub use status::ProviderStatus;

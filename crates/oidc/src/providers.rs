@@ -24,11 +24,11 @@ pub struct Providers {
 impl Providers {
     /// Checks the configuration. Connects to nothing: see [`prefetch`](Self::prefetch) and [`run`](Self::run).
     pub fn new(configs: Vec<ProviderConfig>) -> Result<Self, ConfigError> {
-        Self::with_clock(configs, Arc::new(SystemClock::new()))
+        Self::with_clock(configs, &(Arc::new(SystemClock::new()) as Arc<dyn Clock>))
     }
 
     /// The same with a clock of the caller's.
-    pub fn with_clock(configs: Vec<ProviderConfig>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+    pub fn with_clock(configs: Vec<ProviderConfig>, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let epoch = Arc::new(AtomicU64::new(0));
         let mut names = HashSet::new();
         let mut by_issuer = HashMap::new();
@@ -37,21 +37,14 @@ impl Providers {
             if !names.insert(config.name.clone()) {
                 return Err(ConfigError::DuplicateName(config.name));
             }
-            let provider = Arc::new(Provider::new(config, Arc::clone(&clock), Arc::clone(&epoch))?);
+            let provider = Arc::new(Provider::new(config, Arc::clone(clock), Arc::clone(&epoch))?);
             let issuer = Arc::clone(provider.issuer());
-            if by_issuer
-                .insert(Arc::clone(&issuer), Arc::clone(&provider))
-                .is_some()
-            {
+            if by_issuer.insert(Arc::clone(&issuer), Arc::clone(&provider)).is_some() {
                 return Err(ConfigError::DuplicateIssuer(issuer.to_string()));
             }
             all.push(provider);
         }
-        Ok(Self {
-            by_issuer,
-            all,
-            epoch,
-        })
+        Ok(Self { by_issuer, all, epoch })
     }
 
     /// Fetches the documents of all providers at the same time and waits for the outcome, at most three times the
@@ -119,9 +112,7 @@ impl Providers {
 
 impl std::fmt::Debug for Providers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Providers")
-            .field("issuers", &self.by_issuer.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("Providers").field("issuers", &self.by_issuer.keys()).finish_non_exhaustive()
     }
 }
 

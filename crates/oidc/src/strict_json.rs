@@ -18,11 +18,7 @@ const MAX_DEPTH: usize = 16;
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, TokenError> {
     let duplicate = Cell::new(false);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict {
-        depth: MAX_DEPTH,
-        duplicate: &duplicate,
-    }
-    .deserialize(&mut deserializer);
+    let value = Strict { depth: MAX_DEPTH, duplicate: &duplicate }.deserialize(&mut deserializer);
     match value.and_then(|value| deserializer.end().map(|()| value)) {
         Ok(Value::Object(members)) => Ok(members),
         Err(_) if duplicate.get() => Err(TokenError::DuplicateMember),
@@ -38,10 +34,7 @@ struct Strict<'a> {
 
 impl Strict<'_> {
     fn deeper<E: Error>(self) -> Result<Self, E> {
-        let depth = self
-            .depth
-            .checked_sub(1)
-            .ok_or_else(|| E::custom("nested too deeply"))?;
+        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
         Ok(Self { depth, ..self })
     }
 }
@@ -125,36 +118,18 @@ mod tests {
             r#"{"a":[{"b":1,"b":2}]}"#,
             r#"{"iss":"a","\u0069ss":"b"}"#,
         ] {
-            assert_eq!(
-                object(text.as_bytes()),
-                Err(TokenError::DuplicateMember),
-                "{text}"
-            );
+            assert_eq!(object(text.as_bytes()), Err(TokenError::DuplicateMember), "{text}");
         }
     }
 
     #[test]
     fn only_one_complete_object_is_taken() {
-        for text in [
-            "",
-            "1",
-            "[]",
-            "null",
-            "{",
-            "{}{}",
-            "{} x",
-            "{\"a\":1e999}",
-            "{\"a\":\"\\ud800\"}",
-            "\u{feff}{}",
-        ] {
+        for text in
+            ["", "1", "[]", "null", "{", "{}{}", "{} x", "{\"a\":1e999}", "{\"a\":\"\\ud800\"}", "\u{feff}{}"]
+        {
             assert_eq!(object(text.as_bytes()), Err(TokenError::Malformed), "{text}");
         }
-        assert_eq!(
-            object(b" {\"a\" : [1, -1, 1.5, true, null, \"x\"] }\n")
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(object(b" {\"a\" : [1, -1, 1.5, true, null, \"x\"] }\n").unwrap().len(), 1);
     }
 
     #[test]

@@ -21,16 +21,9 @@ pub(crate) enum Source {
 pub(crate) fn header_type(config: &ProviderConfig, typ: Option<&str>) -> Result<(), TokenError> {
     let allowed = match typ {
         None => config.allow_missing_type,
-        Some(typ) => config
-            .token_types
-            .iter()
-            .any(|allowed| bare(allowed).eq_ignore_ascii_case(bare(typ))),
+        Some(typ) => config.token_types.iter().any(|allowed| bare(allowed).eq_ignore_ascii_case(bare(typ))),
     };
-    if allowed {
-        Ok(())
-    } else {
-        Err(TokenError::WrongType)
-    }
+    if allowed { Ok(()) } else { Err(TokenError::WrongType) }
 }
 
 /// A media type without the `application/` that RFC 7515 section 4.1.9 lets a token leave out.
@@ -60,14 +53,9 @@ pub(crate) fn claims(
     purpose(config, typ, &claims)?;
     let audiences = audiences(&claims)?;
     match source {
-        Source::Introspection {
-            audience_optional: true,
-            ..
-        } if audiences.is_empty() => {}
+        Source::Introspection { audience_optional: true, .. } if audiences.is_empty() => {}
         _ if audiences.is_empty() => return Err(missing("aud")),
-        _ if audiences
-            .iter()
-            .any(|audience| config.audiences.iter().any(|own| **own == **audience)) => {}
+        _ if audiences.iter().any(|audience| config.audiences.iter().any(|own| **own == **audience)) => {}
         _ => return Err(TokenError::WrongAudience),
     }
     let (expires_at, fresh_until) = times(config.leeway, &claims, now, source)?;
@@ -110,11 +98,8 @@ fn purpose(
     header_type: Option<&str>,
     claims: &Map<String, Value>,
 ) -> Result<(), TokenError> {
-    let access = |typ: &str| {
-        ["bearer", "at+jwt", "dpop"]
-            .iter()
-            .any(|name| bare(typ).eq_ignore_ascii_case(name))
-    };
+    let access =
+        |typ: &str| ["bearer", "at+jwt", "dpop"].iter().any(|name| bare(typ).eq_ignore_ascii_case(name));
     // Keycloak says in the claim `typ` what the token is for: Bearer, ID, Refresh, Offline, Logout.
     let claimed = text(claims, "typ")?;
     let allowed = match claimed {
@@ -122,7 +107,7 @@ fn purpose(
         Some(typ) if typ.eq_ignore_ascii_case("ID") => !config.reject_id_tokens,
         Some(typ) => access(typ),
     };
-    // Security event tokens and logout tokens (OpenID Connect Back-Channel Logout section 2.4).
+    // Security event tokens and logout tokens (OIDC Back-Channel Logout section 2.4).
     let event = claims
         .get("events")
         .and_then(Value::as_object)

@@ -25,10 +25,7 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_7617_and_special_characters() {
-        assert_eq!(
-            basic_auth("Aladdin", "open sesame"),
-            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
-        );
+        assert_eq!(basic_auth("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         assert_eq!(client_secret_basic("a:b", "c d%"), basic_auth("a%3Ab", "c+d%25"));
         assert!(basic_auth("a", "b").is_sensitive());
     }

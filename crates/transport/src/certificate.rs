@@ -22,11 +22,7 @@ impl ServerCertificate {
     /// Reads both files and checks that they belong together.
     pub fn load(certificate: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
         let current = ArcSwap::from(read(certificate, key)?);
-        Ok(Arc::new(Self {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            current,
-        }))
+        Ok(Arc::new(Self { certificate: certificate.to_owned(), key: key.to_owned(), current }))
     }
 
     /// Reads both files again. On an error the certificate in use stays. Returns whether it changed.
@@ -46,13 +42,9 @@ impl ServerCertificate {
 fn read(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, TlsError> {
     let chain = pem::certificates(certificate)?;
     let key_der = pem::private_key(key)?;
-    CertifiedKey::from_der(chain, key_der, &tls::provider())
-        .map(Arc::new)
-        .map_err(|source| TlsError::Identity {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            source,
-        })
+    CertifiedKey::from_der(chain, key_der, &tls::provider()).map(Arc::new).map_err(|source| {
+        TlsError::Identity { certificate: certificate.to_owned(), key: key.to_owned(), source }
+    })
 }
 
 impl ResolvesServerCert for ServerCertificate {

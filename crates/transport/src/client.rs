@@ -15,7 +15,7 @@ use crate::{ConnectError, Connector, ForwardProxy, HttpError, HttpResponse, TlsE
 /// Idle connections kept for each host: the calls of this client are few.
 const IDLE_PER_HOST: usize = 4;
 /// How long an idle connection is kept.
-const IDLE_FOR: Duration = Duration::from_secs(60);
+const IDLE_FOR: Duration = Duration::from_mins(1);
 
 /// A client for small calls: at most `timeout` for a whole call, at most `max_body` bytes of response, HTTP/1.1,
 /// no redirects followed, no retries after bytes were sent. Cloning is cheap and shares the connections.
@@ -41,12 +41,7 @@ impl HttpClient {
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .pool_idle_timeout(IDLE_FOR)
             .build(connector.clone());
-        Ok(Self {
-            connector,
-            inner,
-            timeout,
-            max_body,
-        })
+        Ok(Self { connector, inner, timeout, max_body })
     }
 
     /// `GET`, asking for the media type `accept`.
@@ -68,15 +63,10 @@ impl HttpClient {
         fields: &[(&str, &str)],
         authorization: Option<&HeaderValue>,
     ) -> Result<HttpResponse, HttpError> {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let mut request = request(Method::POST, url, Bytes::from(body))?;
         let headers = request.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(authorization) = authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
@@ -88,42 +78,24 @@ impl HttpClient {
     pub async fn send(&self, mut request: Request<Bytes>) -> Result<HttpResponse, HttpError> {
         let url = redact_uri(request.uri());
         if let Some(credentials) = self.connector.proxy_authorization(request.uri()) {
-            request
-                .headers_mut()
-                .insert(header::PROXY_AUTHORIZATION, credentials);
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, credentials);
         }
         match tokio::time::timeout(self.timeout, self.exchange(request.map(Full::new), &url)).await {
             Ok(result) => result,
-            Err(_) => Err(HttpError::Timeout {
-                url,
-                after: self.timeout,
-            }),
+            Err(_) => Err(HttpError::Timeout { url, after: self.timeout }),
         }
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>, url: &str) -> Result<HttpResponse, HttpError> {
-        let response = self
-            .inner
-            .request(request)
-            .await
-            .map_err(|error| classify(error, url))?;
+        let response = self.inner.request(request).await.map_err(|error| classify(&error, url))?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, self.max_body)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    HttpError::TooLarge {
-                        url: url.to_owned(),
-                        limit: self.max_body,
-                    }
-                } else {
-                    HttpError::Protocol {
-                        url: url.to_owned(),
-                        reason: causes(&*error),
-                    }
-                }
-            })?;
+        let body = Limited::new(body, self.max_body).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                HttpError::TooLarge { url: url.to_owned(), limit: self.max_body }
+            } else {
+                HttpError::Protocol { url: url.to_owned(), reason: causes(&*error) }
+            }
+        })?;
         Ok(HttpResponse {
             status: head.status,
             headers: head.headers,
@@ -143,29 +115,17 @@ impl std::fmt::Debug for HttpClient {
 }
 
 fn request(method: Method, url: &Url, body: Bytes) -> Result<Request<Bytes>, HttpError> {
-    let unusable = |reason| HttpError::Url {
-        url: crate::redact_url(url),
-        reason,
-    };
+    let unusable = |reason| HttpError::Url { url: crate::redact_url(url), reason };
     if !matches!(url.scheme(), "http" | "https") {
         return Err(unusable("its scheme is neither http nor https"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(unusable(
-            "it holds credentials; configure those apart from the URL",
-        ));
+        return Err(unusable("it holds credentials; configure those apart from the URL"));
     }
     let mut bare = url.clone();
     bare.set_fragment(None);
-    let uri: Uri = bare
-        .as_str()
-        .parse()
-        .map_err(|_| unusable("it is not a valid URI"))?;
-    Request::builder()
-        .method(method)
-        .uri(uri)
-        .body(body)
-        .map_err(|_| unusable("it is not a valid URI"))
+    let uri: Uri = bare.as_str().parse().map_err(|_| unusable("it is not a valid URI"))?;
+    Request::builder().method(method).uri(uri).body(body).map_err(|_| unusable("it is not a valid URI"))
 }
 
 fn redact_uri(uri: &Uri) -> String {
@@ -175,47 +135,46 @@ fn redact_uri(uri: &Uri) -> String {
     format!("{scheme}://{host}{port}{}", uri.path())
 }
 
-fn classify(error: legacy::Error, url: &str) -> HttpError {
+fn classify(error: &legacy::Error, url: &str) -> HttpError {
     let url = url.to_owned();
-    if error.is_connect() {
-        let reason = causes(&error);
-        let mut cause = std::error::Error::source(&error);
-        while let Some(inner) = cause {
-            match inner.downcast_ref::<ConnectError>() {
-                Some(ConnectError::Tls(error)) => {
-                    return HttpError::Tls {
-                        url,
-                        reason: causes(error),
-                    };
-                }
-                Some(ConnectError::Target) => {
-                    return HttpError::Connect {
-                        url,
-                        source: ConnectError::Target,
-                    };
-                }
-                Some(ConnectError::Tcp(text)) => {
-                    return HttpError::Connect {
-                        url,
-                        source: ConnectError::Tcp(text.clone()),
-                    };
-                }
-                Some(ConnectError::Tunnel(text)) => {
-                    return HttpError::Connect {
-                        url,
-                        source: ConnectError::Tunnel(text.clone()),
-                    };
-                }
-                None => cause = inner.source(),
-            }
-        }
-        return HttpError::Connect {
-            url,
-            source: ConnectError::Tcp(reason),
+    let chain = || std::iter::successors(std::error::Error::source(error), |error| error.source());
+    if let Some(connect) = chain().find_map(|error| error.downcast_ref::<ConnectError>()) {
+        return match connect {
+            ConnectError::Tls(error) => HttpError::Tls { url, reason: causes(error) },
+            other => HttpError::Connect { url, source: other.copy() },
         };
     }
-    HttpError::Protocol {
-        url,
-        reason: causes(&error),
+    if error.is_connect() {
+        return HttpError::Connect { url, source: ConnectError::Tcp(causes(error)) };
     }
+    // With TLS 1.3 a server judges the client's certificate after the client has finished its handshake.
+    let refused = chain()
+        .filter_map(|error| {
+            error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()
+        })
+        .find(|error| refuses_certificate(error));
+    match refused {
+        Some(refused) => HttpError::Tls { url, reason: refused.to_string() },
+        None => HttpError::Protocol { url, reason: causes(error) },
+    }
+}
+
+/// Whether the peer answered that it does not accept this side's certificate, so that it read no request either.
+fn refuses_certificate(error: &rustls::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let rustls::Error::AlertReceived(alert) = error else {
+        return false;
+    };
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::DecryptError
+    )
 }

@@ -40,10 +40,7 @@ impl std::fmt::Debug for ForwardProxy {
 
 impl From<Url> for ForwardProxy {
     fn from(url: Url) -> Self {
-        Self {
-            url,
-            bypass: String::new(),
-        }
+        Self { url, bypass: String::new() }
     }
 }
 
@@ -65,6 +62,18 @@ pub enum ConnectError {
     Tls(std::io::Error),
 }
 
+impl ConnectError {
+    /// The same error again; the pooled client lends its errors only.
+    pub(crate) fn copy(&self) -> Self {
+        match self {
+            Self::Target => Self::Target,
+            Self::Tcp(text) => Self::Tcp(text.clone()),
+            Self::Tunnel(text) => Self::Tunnel(text.clone()),
+            Self::Tls(error) => Self::Tls(std::io::Error::new(error.kind(), error.to_string())),
+        }
+    }
+}
+
 /// Opens connections for [`hyper_util::client::legacy::Client`] by the scheme of the target.
 #[derive(Clone)]
 pub struct Connector {
@@ -80,21 +89,12 @@ impl Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        tcp.set_keepalive(Some(Duration::from_mins(1)));
         tcp.set_connect_timeout(Some(connect_timeout));
         let proxy = proxy.map(|proxy| {
-            Arc::new(
-                Matcher::builder()
-                    .all(proxy.url.as_str())
-                    .no(proxy.bypass.as_str())
-                    .build(),
-            )
+            Arc::new(Matcher::builder().all(proxy.url.as_str()).no(proxy.bypass.as_str()).build())
         });
-        Self {
-            tcp,
-            tls: TlsConnector::from(tls),
-            proxy,
-        }
+        Self { tcp, tls: TlsConnector::from(tls), proxy }
     }
 
     /// The `Proxy-Authorization` that a request to a plain HTTP target needs, as it is sent to the proxy itself.
@@ -118,42 +118,20 @@ impl Connector {
                 if let Some(credentials) = via.basic_auth() {
                     tunnel = tunnel.with_auth(credentials.clone());
                 }
-                tunnel
-                    .call(target.clone())
-                    .await
-                    .map_err(|error| ConnectError::Tunnel(causes(&error)))?
+                tunnel.call(target.clone()).await.map_err(|error| ConnectError::Tunnel(causes(&error)))?
             }
-            Some(via) => self
-                .tcp
-                .call(via.uri().clone())
-                .await
-                .map_err(|error| ConnectError::Tcp(causes(&error)))?,
-            None => self
-                .tcp
-                .call(target.clone())
-                .await
-                .map_err(|error| ConnectError::Tcp(causes(&error)))?,
+            Some(via) => {
+                self.tcp.call(via.uri().clone()).await.map_err(|error| ConnectError::Tcp(causes(&error)))?
+            }
+            None => self.tcp.call(target.clone()).await.map_err(|error| ConnectError::Tcp(causes(&error)))?,
         };
         if !secure {
-            return Ok(Connection {
-                stream: Stream::Plain(stream),
-                proxied: via.is_some(),
-            });
+            return Ok(Connection { stream: Stream::Plain(stream), proxied: via.is_some() });
         }
-        let host = target
-            .host()
-            .ok_or(ConnectError::Target)?
-            .trim_matches(['[', ']']);
+        let host = target.host().ok_or(ConnectError::Target)?.trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::Target)?;
-        let stream = self
-            .tls
-            .connect(name, stream.into_inner())
-            .await
-            .map_err(ConnectError::Tls)?;
-        Ok(Connection {
-            stream: Stream::Tls(Box::new(TokioIo::new(stream))),
-            proxied: false,
-        })
+        let stream = self.tls.connect(name, stream.into_inner()).await.map_err(ConnectError::Tls)?;
+        Ok(Connection { stream: Stream::Tls(Box::new(TokioIo::new(stream))), proxied: false })
     }
 }
 
@@ -174,9 +152,7 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
 
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connector")
-            .field("proxied", &self.proxy.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Connector").field("proxied", &self.proxy.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -186,9 +162,7 @@ impl Service<Uri> for Connector {
     type Future = Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        self.tcp
-            .poll_ready(cx)
-            .map_err(|error| ConnectError::Tcp(causes(&error)))
+        self.tcp.poll_ready(cx).map_err(|error| ConnectError::Tcp(causes(&error)))
     }
 
     fn call(&mut self, target: Uri) -> Self::Future {
@@ -232,11 +206,7 @@ impl PooledConnection for Connection {
             Stream::Tls(stream) => {
                 let (tcp, session) = stream.inner().get_ref();
                 let connected = tcp.connected();
-                if session.alpn_protocol() == Some(b"h2") {
-                    connected.negotiated_h2()
-                } else {
-                    connected
-                }
+                if session.alpn_protocol() == Some(b"h2") { connected.negotiated_h2() } else { connected }
             }
         }
     }

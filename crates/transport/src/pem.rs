@@ -14,9 +14,7 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| broken(path, &error))?;
     if chain.is_empty() {
-        return Err(TlsError::NoCertificate {
-            path: path.to_owned(),
-        });
+        return Err(TlsError::NoCertificate { path: path.to_owned() });
     }
     Ok(chain)
 }
@@ -25,18 +23,13 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = read(path)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::NoPrivateKey {
-            path: path.to_owned(),
-        },
+        pem::Error::NoItemsFound => TlsError::NoPrivateKey { path: path.to_owned() },
         other => broken(path, &other),
     })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
 }
 
 fn broken(path: &Path, error: &pem::Error) -> TlsError {
@@ -47,8 +40,5 @@ fn broken(path: &Path, error: &pem::Error) -> TlsError {
         pem::Error::Base64Decode(_) => "a section is not Base64",
         _ => "it cannot be parsed",
     };
-    TlsError::Pem {
-        path: path.to_owned(),
-        reason: reason.to_owned(),
-    }
+    TlsError::Pem { path: path.to_owned(), reason: reason.to_owned() }
 }

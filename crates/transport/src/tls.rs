@@ -20,9 +20,7 @@ pub fn install_crypto_provider() {
 }
 
 pub(crate) fn provider() -> Arc<CryptoProvider> {
-    CryptoProvider::get_default()
-        .cloned()
-        .unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()))
+    CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()))
 }
 
 /// Whom to trust and who to be when connecting out.
@@ -74,11 +72,7 @@ impl ClientIdentity {
         let chain = pem::certificates(certificate)?;
         let key_der = pem::private_key(key)?;
         CertifiedKey::from_der(chain.clone(), key_der.clone_key(), &provider()).map_err(|source| {
-            TlsError::Identity {
-                certificate: certificate.to_owned(),
-                key: key.to_owned(),
-                source,
-            }
+            TlsError::Identity { certificate: certificate.to_owned(), key: key.to_owned(), source }
         })?;
         Ok(Self { chain, key: key_der })
     }
@@ -86,39 +80,30 @@ impl ClientIdentity {
 
 impl std::fmt::Debug for ClientIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientIdentity")
-            .field("certificates", &self.chain.len())
-            .finish_non_exhaustive()
+        f.debug_struct("ClientIdentity").field("certificates", &self.chain.len()).finish_non_exhaustive()
     }
 }
 
 /// The configuration of a TLS client: TLS 1.2 and 1.3, offering the protocols of `alpn` in their order
 /// (for example `&[b"h2", b"http/1.1"]`; empty: none offered).
 pub fn client_config(options: &TlsOptions, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, TlsError> {
-    let roots = options
-        .ca
-        .as_deref()
-        .map_or(Ok(TrustRoots::Platform), TrustRoots::from_file)?;
+    let roots = options.ca.as_deref().map_or(Ok(TrustRoots::Platform), TrustRoots::from_file)?;
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|source| TlsError::Protocol { source })?;
     let builder = match roots {
-        TrustRoots::Platform => builder
-            .with_platform_verifier()
-            .map_err(|source| TlsError::Platform { source })?,
+        TrustRoots::Platform => {
+            builder.with_platform_verifier().map_err(|source| TlsError::Platform { source })?
+        }
         TrustRoots::Only(store) => builder.with_root_certificates(store),
     };
     let mut config = match &options.identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let identity = ClientIdentity::from_files(certificate, key)?;
-            builder
-                .with_client_auth_cert(identity.chain, identity.key)
-                .map_err(|source| TlsError::Identity {
-                    certificate: certificate.clone(),
-                    key: key.clone(),
-                    source,
-                })?
+            builder.with_client_auth_cert(identity.chain, identity.key).map_err(|source| {
+                TlsError::Identity { certificate: certificate.clone(), key: key.clone(), source }
+            })?
         }
     };
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
@@ -147,11 +132,7 @@ pub fn server_config(
         Some(clients) => {
             let roots = Arc::new(root_store(&clients.ca)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
-            let verifier = if clients.required {
-                verifier
-            } else {
-                verifier.allow_unauthenticated()
-            };
+            let verifier = if clients.required { verifier } else { verifier.allow_unauthenticated() };
             let verifier = verifier.build().map_err(|error| TlsError::ClientCa {
                 path: clients.ca.clone(),
                 reason: error.to_string(),

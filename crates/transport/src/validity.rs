@@ -39,12 +39,7 @@ fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         if bytes.len() > 4 {
             return None;
         }
-        (
-            bytes
-                .iter()
-                .fold(0, |length, &byte| (length << 8) | usize::from(byte)),
-            rest,
-        )
+        (bytes.iter().fold(0, |length, &byte| (length << 8) | usize::from(byte)), rest)
     };
     let (content, rest) = rest.split_at_checked(length)?;
     Some((tag, content, rest))

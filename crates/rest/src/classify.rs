@@ -86,13 +86,11 @@ fn conclude(
     Ok(())
 }
 
-/// Any name at all, also those that begin with a dot.
+/// Any name at all. A token of `*` is taken at its word here: what stands in a body is not looked at yet.
 fn any_index(action: Action, origin: Origin, needs: &mut SmallVec<[Need; 2]>) {
-    for target in [Target::everything(), Target::hidden()] {
-        let need = Need { action, on: Resource::Index(target), origin };
-        if !needs.contains(&need) {
-            needs.push(need);
-        }
+    let need = Need { action, on: Resource::Index(Target::everything()), origin };
+    if !needs.contains(&need) {
+        needs.push(need);
     }
 }
 

@@ -46,7 +46,8 @@
 //! # Names that begin with a dot
 //!
 //! A leading `*` stands for names that do not begin with `.` (see [`Target::covers`]). What cannot be read off
-//! the URL (bodies, handles, query languages) therefore needs both `*` and `.*`.
+//! the URL (bodies, handles, query languages) needs `*`: whoever holds it is trusted with all there is, and the
+//! engine's own roles guard what begins with a dot.
 //!
 //! The engine decides by an index's `hidden` setting as well as by its name: it expands `*` to a dotted name that
 //! is not marked hidden. That setting cannot be read off a request; for such an index the engine's own roles

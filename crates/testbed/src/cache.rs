@@ -25,11 +25,8 @@ pub struct Cache {
 impl Cache {
     /// Finds the folder, creates it, and makes sure that nobody else can put programs into it.
     pub fn open() -> Result<Self> {
-        let variable = |name: &str| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let uid = effective_uid();
         let (root, note) = if let Some(explicit) = variable("OPENSEARCH_OAUTH_CACHE") {
             (explicit, None)
@@ -55,10 +52,7 @@ impl Cache {
     }
 
     fn at(root: &Path, uid: u32) -> Result<Self> {
-        let unusable = |reason: String| TestbedError::UnusableCache {
-            path: root.to_owned(),
-            reason,
-        };
+        let unusable = |reason: String| TestbedError::UnusableCache { path: root.to_owned(), reason };
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o755)
@@ -67,10 +61,7 @@ impl Cache {
         let root = fs::canonicalize(root).map_err(|error| unusable(error.to_string()))?;
         let meta = fs::metadata(&root).map_err(|error| unusable(error.to_string()))?;
         if meta.uid() != uid {
-            return Err(unusable(format!(
-                "it belongs to uid {}, not to uid {uid}",
-                meta.uid()
-            )));
+            return Err(unusable(format!("it belongs to uid {}, not to uid {uid}", meta.uid())));
         }
         if meta.mode() & 0o022 != 0 {
             return Err(unusable("other accounts may write into it".to_owned()));
@@ -170,11 +161,7 @@ pub(crate) fn remove_dir(path: &Path) -> Result<()> {
 /// Lets every account read the files below `folder`, whatever the file mode mask was when they were made.
 pub(crate) fn open_for_reading(folder: &Path) -> Result<()> {
     visit(folder, &|path, meta| {
-        let execute = if meta.is_dir() || meta.mode() & 0o100 != 0 {
-            0o111
-        } else {
-            0
-        };
+        let execute = if meta.is_dir() || meta.mode() & 0o100 != 0 { 0o111 } else { 0 };
         fs::set_permissions(path, fs::Permissions::from_mode(meta.mode() | 0o444 | execute))
             .map_err(TestbedError::file("change the mode of", path))
     })
@@ -226,10 +213,7 @@ mod tests {
     use super::*;
 
     fn cache(folder: &Path) -> Cache {
-        Cache {
-            root: folder.to_owned(),
-            note: None,
-        }
+        Cache { root: folder.to_owned(), note: None }
     }
 
     #[tokio::test]
@@ -245,15 +229,9 @@ mod tests {
         assert!(matches!(broken, Err(TestbedError::NoMaven)));
         assert!(!temp.path().join("home").exists());
 
-        let made = cache
-            .folder("home", async |work: &Path| write(&work.join("whole"), "x"))
-            .await
-            .unwrap();
+        let made = cache.folder("home", async |work: &Path| write(&work.join("whole"), "x")).await.unwrap();
         assert!(made.join("whole").exists() && !made.join("half").exists());
-        let again = cache
-            .folder("home", async |_: &Path| Err(TestbedError::NoMaven))
-            .await
-            .unwrap();
+        let again = cache.folder("home", async |_: &Path| Err(TestbedError::NoMaven)).await.unwrap();
         assert_eq!(made, again);
     }
 

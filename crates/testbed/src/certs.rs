@@ -18,17 +18,22 @@ pub(crate) const ADMIN_DN: &str = "CN=admin,O=testbed";
 
 /// Where the files are. Keys are PKCS#8, as the security plugin wants them.
 #[derive(Debug, Clone)]
-pub(crate) struct Certificates {
-    pub(crate) ca: PathBuf,
-    pub(crate) node: PathBuf,
-    pub(crate) node_key: PathBuf,
-    pub(crate) admin: PathBuf,
-    pub(crate) admin_key: PathBuf,
+pub struct Certificates {
+    /// The authority. Its key is kept nowhere.
+    pub ca: PathBuf,
+    /// A server on 127.0.0.1 and localhost; the nodes also show it to each other.
+    pub node: PathBuf,
+    /// Its key.
+    pub node_key: PathBuf,
+    /// The administrator of the security plugin.
+    pub admin: PathBuf,
+    /// Its key.
+    pub admin_key: PathBuf,
 }
 
 impl Certificates {
     /// The files in `folder`, which exist if [`generate`](Self::generate) was called for it.
-    pub(crate) fn in_folder(folder: &Path) -> Self {
+    pub fn in_folder(folder: &Path) -> Self {
         Self {
             ca: folder.join("ca.pem"),
             node: folder.join("node.pem"),
@@ -40,7 +45,7 @@ impl Certificates {
 
     /// Makes an authority, a certificate for the nodes (server and client, for 127.0.0.1 and localhost), and one for
     /// the administrator of the security plugin. The key of the authority is kept nowhere.
-    pub(crate) fn generate(folder: &Path) -> Result<Self> {
+    pub fn generate(folder: &Path) -> Result<Self> {
         create_dir(folder)?;
         let files = Self::in_folder(folder);
 
@@ -55,10 +60,8 @@ impl Certificates {
         let mut node = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
         node.distinguished_name = name("node");
         node.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        node.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
+        node.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         issue(&node, &issuer, &files.node, &files.node_key)?;
 
         let mut admin = CertificateParams::default();
@@ -96,15 +99,10 @@ mod tests {
     fn the_files_can_be_used_for_tls() {
         let temp = tempfile::tempdir().unwrap();
         let files = Certificates::generate(temp.path()).unwrap();
-        let options = transport::TlsOptions {
-            ca: Some(files.ca),
-            identity: Some((files.admin, files.admin_key)),
-        };
+        let options =
+            transport::TlsOptions { ca: Some(files.ca), identity: Some((files.admin, files.admin_key)) };
         transport::client_config(&options, &[]).unwrap();
         let key = std::fs::read_to_string(files.node_key).unwrap();
-        assert!(
-            key.starts_with("-----BEGIN PRIVATE KEY-----"),
-            "PKCS#8 is what the plugin reads"
-        );
+        assert!(key.starts_with("-----BEGIN PRIVATE KEY-----"), "PKCS#8 is what the plugin reads");
     }
 }

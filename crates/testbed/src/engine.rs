@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-pub use client::{AuditLog, EngineClient, EngineInfo};
+pub use client::{AuditLog, EngineInfo};
 
 use crate::cache::{create_dir, effective_uid, give_to, remove_dir};
 use crate::certs::Certificates;
@@ -96,11 +96,7 @@ impl Engine {
         task: &Task,
     ) -> Result<Self> {
         ensure_port_free(config.port, "OpenSearch", "--engine-port")?;
-        ensure_port_free(
-            config.transport_port,
-            "the nodes of OpenSearch among themselves",
-            "--engine-port",
-        )?;
+        ensure_port_free(config.transport_port, "the nodes of OpenSearch among themselves", "--engine-port")?;
         let home = EngineHome::get(&config.version, cache, requirements, &|doing| task.say(doing)).await?;
         task.say("booting");
         remove_dir(&config.data_dir)?;
@@ -140,9 +136,7 @@ impl Engine {
             process: process.id(),
         };
         let client = info.client()?;
-        process
-            .wait_until(BOOT_LIMIT, async || client.is_ready().await)
-            .await?;
+        process.wait_until(BOOT_LIMIT, async || client.is_ready().await).await?;
         task.done(&format!("up at {}", info.url));
         Ok(Self { info, process })
     }
@@ -172,10 +166,7 @@ fn class_archive(config: &EngineConfig, cache: &Cache, requirements: &Requiremen
     if effective_uid() == 0 {
         give_to(&folder, UNPRIVILEGED)?;
     }
-    Ok(folder.join(format!(
-        "opensearch-{}-jdk{}.jsa",
-        config.version, requirements.jdk.feature
-    )))
+    Ok(folder.join(format!("opensearch-{}-jdk{}.jsa", config.version, requirements.jdk.feature)))
 }
 
 fn java(config: &EngineConfig, program: &Path, requirements: &Requirements, archive: &Path) -> Command {
@@ -227,25 +218,16 @@ fn java(config: &EngineConfig, program: &Path, requirements: &Requirements, arch
              org.opensearch.secure_sm.SecuredForkJoinWorkerThreadFactory",
         ]);
     } else {
-        command.arg(format!(
-            "-javaagent:{}/agent/opensearch-agent.jar",
-            program.display()
-        ));
+        command.arg(format!("-javaagent:{}/agent/opensearch-agent.jar", program.display()));
         command.arg("--enable-native-access=ALL-UNNAMED");
     }
     if requirements.jdk.feature >= 19 {
-        command.args([
-            "-XX:+UnlockDiagnosticVMOptions",
-            "-XX:+AllowArchivingWithJavaAgent",
-        ]);
+        command.args(["-XX:+UnlockDiagnosticVMOptions", "-XX:+AllowArchivingWithJavaAgent"]);
         // The JVM would tell at each start that it cannot use every part of the archive.
         command.args(["-Xlog:disable", "-XX:+AutoCreateSharedArchive"]);
         command.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
     }
-    command
-        .arg("-cp")
-        .arg(format!("{}/lib/*", program.display()))
-        .arg("org.opensearch.bootstrap.OpenSearch");
+    command.arg("-cp").arg(format!("{}/lib/*", program.display())).arg("org.opensearch.bootstrap.OpenSearch");
     command
 }
 

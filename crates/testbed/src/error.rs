@@ -146,6 +146,9 @@ pub enum TestbedError {
         "`{0}` is not an address that can be called; give a path that begins with `/` and is percent-encoded"
     )]
     Address(String),
+    /// A token that cannot stand in a header.
+    #[error("the token cannot stand in a header: it holds control characters or line ends")]
+    Header,
     /// The variable that names the info file is not set.
     #[error(
         "OPENSEARCH_OAUTH_TESTBED is not set: this test needs a running OpenSearch and Keycloak. \

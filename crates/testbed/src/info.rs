@@ -31,18 +31,14 @@ impl TestbedInfo {
     /// Reads the file `path`.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read(path).map_err(TestbedError::file("read", path))?;
-        serde_json::from_slice(&text).map_err(|error| TestbedError::Info {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })
+        serde_json::from_slice(&text)
+            .map_err(|error| TestbedError::Info { path: path.to_owned(), reason: error.to_string() })
     }
 
     /// Writes the file `path`, which holds passwords: for its owner only.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self).map_err(|error| TestbedError::Info {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| TestbedError::Info { path: path.to_owned(), reason: error.to_string() })?;
         write_secret(path, text)
     }
 
@@ -66,10 +62,7 @@ mod tests {
     fn what_is_written_is_read_again_and_what_is_no_info_is_told() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("testbed.json");
-        let info = TestbedInfo {
-            engine: EngineInfo::example(),
-            keycloak: KeycloakInfo::example(),
-        };
+        let info = TestbedInfo { engine: EngineInfo::example(), keycloak: KeycloakInfo::example() };
         info.write(&path).unwrap();
         let read = TestbedInfo::read(&path).unwrap();
         assert_eq!(read.engine.url, info.engine.url);

@@ -36,11 +36,7 @@ pub struct KeycloakConfig {
 impl KeycloakConfig {
     /// Keycloak 26.7.3.
     pub fn new(port: u16, data_dir: PathBuf) -> Self {
-        Self {
-            version: "26.7.3".to_owned(),
-            port,
-            data_dir,
-        }
+        Self { version: "26.7.3".to_owned(), port, data_dir }
     }
 }
 
@@ -69,11 +65,8 @@ impl Keycloak {
         let classes = cache.root().join("classes-keycloak");
         create_dir(&classes)?;
         let url = format!("http://127.0.0.1:{}", config.port);
-        let mut command = java(
-            &home.program,
-            requirements,
-            &classes.join(archive_name(&config.version, requirements)),
-        );
+        let mut command =
+            java(&home.program, requirements, &classes.join(archive_name(&config.version, requirements)));
         command
             .args([
                 "start",
@@ -98,9 +91,7 @@ impl Keycloak {
             console_log: log,
             process: process.id(),
         };
-        process
-            .wait_until(BOOT_LIMIT, async || info.is_ready().await)
-            .await?;
+        process.wait_until(BOOT_LIMIT, async || info.is_ready().await).await?;
         task.done(&format!("up at {}", info.url));
         Ok(Self { info, process })
     }
@@ -127,10 +118,7 @@ fn archive_name(version: &str, requirements: &Requirements) -> String {
 }
 
 fn database_url(folder: &Path) -> String {
-    format!(
-        "jdbc:h2:file:{}/keycloak;NON_KEYWORDS=VALUE;DB_CLOSE_ON_EXIT=FALSE",
-        folder.display()
-    )
+    format!("jdbc:h2:file:{}/keycloak;NON_KEYWORDS=VALUE;DB_CLOSE_ON_EXIT=FALSE", folder.display())
 }
 
 fn java_options() -> Vec<&'static str> {

@@ -18,11 +18,13 @@ mod ports;
 mod process;
 mod progress;
 mod requirements;
+mod rest_client;
 mod sample;
 mod testbed;
 
 pub use cache::Cache;
-pub use engine::{AuditLog, Engine, EngineClient, EngineConfig, EngineInfo, SecurityFiles};
+pub use certs::Certificates;
+pub use engine::{AuditLog, Engine, EngineConfig, EngineInfo, SecurityFiles};
 pub use error::TestbedError;
 pub use info::{INFO_VARIABLE, TestbedInfo};
 pub use keycloak::{Keycloak, KeycloakConfig, KeycloakInfo};
@@ -30,6 +32,7 @@ pub use ports::{PortOwner, ensure_port_free, port_owner};
 pub use process::{Process, ProcessId};
 pub use progress::{Progress, Task};
 pub use requirements::{Jdk, Requirements};
+pub use rest_client::{Answer, RestClient};
 pub use sample::{SAMPLE_INDICES, sample_data};
 pub use testbed::{Testbed, TestbedOptions};
 

@@ -61,21 +61,12 @@ pub(crate) async fn download(
     }
     let output = fs::read(&log).unwrap_or_default();
     let detail = failing_artifact(&String::from_utf8_lossy(&output)).map(|line| format!(": {line}"));
-    Err(TestbedError::Download {
-        what: what.to_owned(),
-        detail: detail.unwrap_or_default(),
-        log,
-    })
+    Err(TestbedError::Download { what: what.to_owned(), detail: detail.unwrap_or_default(), log })
 }
 
 /// The line of Maven's output that tells which artifact is missing and why.
 fn failing_artifact(output: &str) -> Option<String> {
-    let errors = || {
-        output
-            .lines()
-            .filter_map(|line| line.strip_prefix("[ERROR]"))
-            .map(str::trim)
-    };
+    let errors = || output.lines().filter_map(|line| line.strip_prefix("[ERROR]")).map(str::trim);
     errors()
         .find(|line| line.contains("Could not ") || line.contains("was not found in"))
         .or_else(|| errors().find(|line| !line.is_empty()))
@@ -103,14 +94,7 @@ fn module(bundle: &Bundle) -> String {
          <artifactId>bundle-{}</artifactId><packaging>pom</packaging><dependencies>",
         bundle.folder
     );
-    for Artifact {
-        group,
-        id,
-        version,
-        kind,
-        with_dependencies,
-    } in &bundle.artifacts
-    {
+    for Artifact { group, id, version, kind, with_dependencies } in &bundle.artifacts {
         let alone =
             "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>";
         let _ = write!(
@@ -135,34 +119,17 @@ mod tests {
             failing_artifact(output).unwrap(),
             "Could not transfer artifact a:b:zip:1 from/to central: timed out"
         );
-        assert_eq!(
-            failing_artifact("[ERROR] \n[ERROR] no such plugin\n").unwrap(),
-            "no such plugin"
-        );
+        assert_eq!(failing_artifact("[ERROR] \n[ERROR] no such plugin\n").unwrap(), "no such plugin");
         assert_eq!(failing_artifact(""), None);
     }
 
     #[test]
     fn each_bundle_is_a_module_of_its_own() {
-        let artifact = Artifact {
-            group: "g",
-            id: "i",
-            version: "1".to_owned(),
-            kind: "zip",
-            with_dependencies: false,
-        };
+        let artifact =
+            Artifact { group: "g", id: "i", version: "1".to_owned(), kind: "zip", with_dependencies: false };
         let bundles = [
-            Bundle {
-                folder: "one",
-                artifacts: vec![artifact.clone()],
-            },
-            Bundle {
-                folder: "two",
-                artifacts: vec![Artifact {
-                    with_dependencies: true,
-                    ..artifact
-                }],
-            },
+            Bundle { folder: "one", artifacts: vec![artifact.clone()] },
+            Bundle { folder: "two", artifacts: vec![Artifact { with_dependencies: true, ..artifact }] },
         ];
         assert!(reactor(&bundles).contains("<module>one</module><module>two</module>"));
         assert!(module(&bundles[0]).contains("<exclusion>"));

@@ -30,9 +30,7 @@ pub fn ensure_port_free(port: u16, purpose: &str, option: &str) -> Result<()> {
         Err(_) => Err(TestbedError::PortTaken {
             port,
             purpose: purpose.to_owned(),
-            owner: port_owner(port)
-                .map(|owner| format!(" by {owner}"))
-                .unwrap_or_default(),
+            owner: port_owner(port).map(|owner| format!(" by {owner}")).unwrap_or_default(),
             option: option.to_owned(),
         }),
     }
@@ -47,23 +45,18 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
         .map(|inode| format!("socket:[{inode}]"))
         .collect();
     let processes = fs::read_dir("/proc").ok()?;
-    processes
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .find_map(|pid: u32| {
-            let mut files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-            let owns = files.any(|file| {
-                file.ok()
-                    .and_then(|file| fs::read_link(file.path()).ok())
-                    .is_some_and(|target| sockets.contains(&*target.to_string_lossy()))
-            });
-            owns.then(|| PortOwner {
-                pid,
-                name: fs::read_to_string(format!("/proc/{pid}/comm"))
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned(),
-            })
+    processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).find_map(|pid: u32| {
+        let mut files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        let owns = files.any(|file| {
+            file.ok()
+                .and_then(|file| fs::read_link(file.path()).ok())
+                .is_some_and(|target| sockets.contains(&*target.to_string_lossy()))
+        });
+        owns.then(|| PortOwner {
+            pid,
+            name: fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned(),
         })
+    })
 }
 
 /// The inodes of the sockets that listen on `port` (proc(5), `/proc/net/tcp`).
@@ -89,15 +82,9 @@ mod tests {
     fn a_taken_port_is_named_with_its_owner_and_the_option() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let message = ensure_port_free(port, "the engine", "--engine-port")
-            .unwrap_err()
-            .to_string();
-        for part in [
-            &port.to_string(),
-            "the engine",
-            "--engine-port",
-            &format!("pid {}", std::process::id()),
-        ] {
+        let message = ensure_port_free(port, "the engine", "--engine-port").unwrap_err().to_string();
+        for part in [&port.to_string(), "the engine", "--engine-port", &format!("pid {}", std::process::id())]
+        {
             assert!(message.contains(part), "{part} in {message}");
         }
     }

@@ -47,11 +47,7 @@ impl ProcessId {
                 tokio::time::sleep(POLL).await;
             }
         }
-        if self.is_running() {
-            Err(TestbedError::StillRunning { pid: self.pid })
-        } else {
-            Ok(())
-        }
+        if self.is_running() { Err(TestbedError::StillRunning { pid: self.pid }) } else { Ok(()) }
     }
 }
 
@@ -89,28 +85,18 @@ impl Process {
     pub fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self> {
         let output = File::create(log).map_err(TestbedError::file("write", log))?;
         let errors = output.try_clone().map_err(TestbedError::file("write", log))?;
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
-            .map_err(|source| TestbedError::Start {
-                program: command.get_program().to_string_lossy().into_owned(),
-                source,
-            })?;
+        let mut child =
+            command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0).spawn().map_err(
+                |source| TestbedError::Start {
+                    program: command.get_program().to_string_lossy().into_owned(),
+                    source,
+                },
+            )?;
         let Some(id) = ProcessId::of(child.id()) else {
-            let status = child
-                .wait()
-                .map_or_else(|error| error.to_string(), |status| status.to_string());
+            let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
             return Err(ended(name, &status, log));
         };
-        Ok(Self {
-            name: name.to_owned(),
-            child: Some(child),
-            id,
-            log: log.to_owned(),
-        })
+        Ok(Self { name: name.to_owned(), child: Some(child), id, log: log.to_owned() })
     }
 
     /// Its identity, for stopping it later from another program.
@@ -164,10 +150,7 @@ impl Process {
                 }
                 Some(Ok(None)) => tokio::time::sleep(POLL).await,
                 Some(Err(source)) => {
-                    return Err(TestbedError::Start {
-                        program: self.name.clone(),
-                        source,
-                    });
+                    return Err(TestbedError::Start { program: self.name.clone(), source });
                 }
                 None => return Err(ended(&self.name, "already waited for", &self.log)),
             }
@@ -206,11 +189,7 @@ impl Drop for Process {
 /// Runs a set-up command to its end; fails with the last lines of its output.
 pub(crate) async fn run(name: &str, command: Command, log: &Path) -> Result<()> {
     let status = Process::spawn(name, command, log)?.wait().await?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(ended(name, &status.to_string(), log))
-    }
+    if status.success() { Ok(()) } else { Err(ended(name, &status.to_string(), log)) }
 }
 
 fn ended(what: &str, status: &str, log: &Path) -> TestbedError {
@@ -245,10 +224,8 @@ mod tests {
     async fn a_process_that_ends_early_is_told_with_its_last_lines() {
         let temp = tempfile::tempdir().unwrap();
         let log = temp.path().join("log");
-        let error = run("the server", shell("echo one; echo two >&2; exit 3"), &log)
-            .await
-            .unwrap_err()
-            .to_string();
+        let error =
+            run("the server", shell("echo one; echo two >&2; exit 3"), &log).await.unwrap_err().to_string();
         for part in ["the server ended early", "exit status: 3", "one\ntwo", "log"] {
             assert!(error.contains(part), "{part} in {error}");
         }
@@ -274,9 +251,7 @@ mod tests {
         drop(dropped);
         assert!(!id.is_running());
 
-        let id = Process::spawn("x", shell("exec sleep 600"), &log)
-            .unwrap()
-            .release();
+        let id = Process::spawn("x", shell("exec sleep 600"), &log).unwrap().release();
         assert!(id.is_running());
         id.stop().await.unwrap();
         assert!(!id.is_running());
@@ -289,10 +264,7 @@ mod tests {
         let mut script = Process::spawn("x", shell("sleep 600 & echo $!; wait"), &log).unwrap();
         let printed = async || {
             let text = fs::read_to_string(&log).unwrap_or_default();
-            text.trim()
-                .parse::<u32>()
-                .map(drop)
-                .map_err(|error| error.to_string())
+            text.trim().parse::<u32>().map(drop).map_err(|error| error.to_string())
         };
         script.wait_until(GRACE, printed).await.unwrap();
         let inner = fs::read_to_string(&log).unwrap().trim().parse().unwrap();
@@ -309,23 +281,14 @@ mod tests {
     fn another_process_with_the_same_id_is_not_ours() {
         let own = ProcessId::of(std::process::id()).unwrap();
         assert!(own.is_running());
-        assert!(
-            !ProcessId {
-                started: own.started + 1,
-                ..own
-            }
-            .is_running()
-        );
+        assert!(!ProcessId { started: own.started + 1, ..own }.is_running());
     }
 
     #[tokio::test]
     async fn what_is_missing_is_told_when_it_takes_too_long() {
         let temp = tempfile::tempdir().unwrap();
         let mut process = Process::spawn("x", shell("exec sleep 600"), &temp.path().join("log")).unwrap();
-        let error = process
-            .wait_until(Duration::ZERO, async || Err("no door".to_owned()))
-            .await
-            .unwrap_err();
+        let error = process.wait_until(Duration::ZERO, async || Err("no door".to_owned())).await.unwrap_err();
         assert!(error.to_string().contains("no door"), "{error}");
     }
 }

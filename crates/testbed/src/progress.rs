@@ -14,9 +14,7 @@ pub struct Progress {
 impl Progress {
     /// Moving lines if standard error is a terminal.
     pub fn new() -> Self {
-        Self {
-            bars: std::io::stderr().is_terminal().then(MultiProgress::new),
-        }
+        Self { bars: std::io::stderr().is_terminal().then(MultiProgress::new) }
     }
 
     /// Plain lines, wherever standard error goes.
@@ -37,11 +35,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Task {
-            name: name.to_owned(),
-            bar,
-            start: Instant::now(),
-        }
+        Task { name: name.to_owned(), bar, start: Instant::now() }
     }
 
     /// Shows a line that stays.

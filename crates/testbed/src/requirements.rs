@@ -21,13 +21,7 @@ impl Jdk {
     pub fn find(minimum: u32, maximum: u32) -> Result<Self> {
         let java_home = std::env::var_os("JAVA_HOME").map(PathBuf::from);
         let path = std::env::var_os("PATH").unwrap_or_default();
-        Self::choose(
-            minimum,
-            maximum,
-            java_home.as_deref(),
-            Path::new("/usr/lib/jvm"),
-            &path,
-        )
+        Self::choose(minimum, maximum, java_home.as_deref(), Path::new("/usr/lib/jvm"), &path)
     }
 
     fn choose(
@@ -46,17 +40,12 @@ impl Jdk {
         if let Some(jdk) = java_home.and_then(&mut usable) {
             return Ok(jdk);
         }
-        let listed = std::fs::read_dir(installed)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some(entry.ok()?.path()));
+        let listed =
+            std::fs::read_dir(installed).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
         let on_path = find_program("java", path)
             .and_then(|java| std::fs::canonicalize(java).ok())
             .and_then(|java| Some(java.parent()?.parent()?.to_owned()));
-        let best = listed
-            .chain(on_path)
-            .filter_map(|home| usable(&home))
-            .max_by_key(|jdk| jdk.feature);
+        let best = listed.chain(on_path).filter_map(|home| usable(&home)).max_by_key(|jdk| jdk.feature);
         best.ok_or_else(|| {
             let seen: Vec<String> = seen.iter().map(u32::to_string).collect();
             TestbedError::NoJdk {
@@ -72,16 +61,9 @@ impl Jdk {
     }
 
     fn inspect(home: &Path) -> Option<Self> {
-        let complete = ["bin/java", "bin/jar"]
-            .iter()
-            .all(|program| home.join(program).is_file());
-        let release = std::fs::read_to_string(home.join("release"))
-            .ok()
-            .filter(|_| complete)?;
-        Some(Self {
-            home: home.to_owned(),
-            feature: feature_version(&release)?,
-        })
+        let complete = ["bin/java", "bin/jar"].iter().all(|program| home.join(program).is_file());
+        let release = std::fs::read_to_string(home.join("release")).ok().filter(|_| complete)?;
+        Some(Self { home: home.to_owned(), feature: feature_version(&release)? })
     }
 
     /// Runs the program `name` of this JDK.
@@ -92,19 +74,14 @@ impl Jdk {
 
 /// The feature version in the `release` file of a JDK: 21 of `JAVA_VERSION="21.0.4"`, 8 of `"1.8.0_392"`.
 fn feature_version(release: &str) -> Option<u32> {
-    let version = release
-        .lines()
-        .find_map(|line| line.strip_prefix("JAVA_VERSION="))?
-        .trim()
-        .trim_matches('"');
+    let version =
+        release.lines().find_map(|line| line.strip_prefix("JAVA_VERSION="))?.trim().trim_matches('"');
     let version = version.strip_prefix("1.").unwrap_or(version);
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn find_program(name: &str, path: &OsString) -> Option<PathBuf> {
-    std::env::split_paths(path)
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
+    std::env::split_paths(path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// The installed programs that are needed, found before anything else is done.
@@ -123,17 +100,9 @@ impl Requirements {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let maven = find_program("mvn", &path).ok_or(TestbedError::NoMaven)?;
         // Keycloak needs 17, and the flag that creates a shared class archive by itself came with 19.
-        let (minimum, maximum) = if engine_version.starts_with("2.") {
-            (17, 21)
-        } else {
-            (21, 99)
-        };
+        let (minimum, maximum) = if engine_version.starts_with("2.") { (17, 21) } else { (21, 99) };
         let java_on_path = std::env::var_os("JAVA_HOME").is_some() || find_program("java", &path).is_some();
-        Ok(Self {
-            jdk: Jdk::find(minimum, maximum)?,
-            maven,
-            java_on_path,
-        })
+        Ok(Self { jdk: Jdk::find(minimum, maximum)?, maven, java_on_path })
     }
 
     /// Maven, with a Java to run on.
@@ -156,11 +125,8 @@ mod tests {
         for program in ["java", "jar"] {
             std::fs::write(home.join("bin").join(program), "").unwrap();
         }
-        std::fs::write(
-            home.join("release"),
-            format!("IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"{version}\"\n"),
-        )
-        .unwrap();
+        std::fs::write(home.join("release"), format!("IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"{version}\"\n"))
+            .unwrap();
         home
     }
 
@@ -187,19 +153,10 @@ mod tests {
         let nowhere = OsString::new();
         let find = |min, max, home: Option<&Path>| Jdk::choose(min, max, home, &jvm, &nowhere);
         assert_eq!(find(21, 99, None).unwrap().home, newest);
-        assert_eq!(
-            find(21, 99, Some(&own)).unwrap(),
-            Jdk {
-                home: own.clone(),
-                feature: 21
-            }
-        );
+        assert_eq!(find(21, 99, Some(&own)).unwrap(), Jdk { home: own.clone(), feature: 21 });
         assert_eq!(find(11, 21, None).unwrap().feature, 17);
         let error = find(26, 99, Some(&own)).unwrap_err().to_string();
-        assert!(
-            error.contains("version 17, 21, 25") && error.contains("apt-get"),
-            "{error}"
-        );
+        assert!(error.contains("version 17, 21, 25") && error.contains("apt-get"), "{error}");
     }
 
     #[test]
@@ -207,9 +164,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let home = jdk(temp.path(), "jre", "21");
         std::fs::remove_file(home.join("bin/jar")).unwrap();
-        let error = Jdk::choose(21, 99, None, temp.path(), &OsString::new())
-            .unwrap_err()
-            .to_string();
+        let error = Jdk::choose(21, 99, None, temp.path(), &OsString::new()).unwrap_err().to_string();
         assert!(error.contains("none at all"), "{error}");
     }
 }

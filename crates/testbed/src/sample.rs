@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::{EngineClient, EngineInfo, Result};
+use crate::{EngineInfo, RestClient, Result};
 
 /// The indices of the sample data and how many documents each holds.
 pub const SAMPLE_INDICES: [(&str, u32); 7] = [
@@ -39,9 +39,7 @@ const NAMES: [&str; 6] = ["Ada", "Chidi", "Ingrid", "Mateo", "Noor", "Yuki"];
 /// second document belongs to the tenant `acme`, the others to `globex`. Ids are `0`, `1`, …
 pub async fn sample_data(engine: &EngineInfo) -> Result<()> {
     let client = engine.client()?;
-    client
-        .expect(&Method::PUT, "/_index_template/sample", Some(&template()))
-        .await?;
+    client.expect(&Method::PUT, "/_index_template/sample", Some(&template())).await?;
     let customers = json!({
         "settings": {"number_of_shards": 1, "number_of_replicas": 0},
         "mappings": {"properties": {
@@ -49,9 +47,7 @@ pub async fn sample_data(engine: &EngineInfo) -> Result<()> {
             "card": {"type": "keyword"}, "since": {"type": "date"}
         }}
     });
-    client
-        .expect(&Method::PUT, "/pii-customers", Some(&customers))
-        .await?;
+    client.expect(&Method::PUT, "/pii-customers", Some(&customers)).await?;
     for (index, count) in SAMPLE_INDICES {
         fill(&client, index, count).await?;
     }
@@ -77,10 +73,8 @@ fn template() -> Value {
     })
 }
 
-async fn fill(client: &EngineClient, index: &str, count: u32) -> Result<()> {
-    client
-        .bulk(&format!("/{index}/_bulk"), documents(index, count))
-        .await
+async fn fill(client: &RestClient, index: &str, count: u32) -> Result<()> {
+    client.bulk(&format!("/{index}/_bulk"), documents(index, count)).await
 }
 
 /// The `_bulk` lines of an index.
@@ -96,17 +90,9 @@ fn documents(index: &str, count: u32) -> String {
 }
 
 fn document(index: &str, id: u32, count: u32, random: &mut Sequence) -> Value {
-    let day = index
-        .rsplit_once('-')
-        .map_or("2026.11.24", |(_, day)| day)
-        .replace('.', "-");
+    let day = index.rsplit_once('-').map_or("2026.11.24", |(_, day)| day).replace('.', "-");
     let second = u64::from(id) * 86_400 / u64::from(count);
-    let timestamp = format!(
-        "{day}T{:02}:{:02}:{:02}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    );
+    let timestamp = format!("{day}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60);
     if index.starts_with("pii") {
         let name = random.pick(&NAMES);
         return json!({

@@ -26,11 +26,7 @@ pub struct TestbedOptions {
 impl Default for TestbedOptions {
     /// The usual ports: 9200 and 8180, and engine 3.4.0.
     fn default() -> Self {
-        Self {
-            engine_port: 9200,
-            keycloak_port: 8180,
-            engine_version: "3.4.0".to_owned(),
-        }
+        Self { engine_port: 9200, keycloak_port: 8180, engine_version: "3.4.0".to_owned() }
     }
 }
 
@@ -61,10 +57,7 @@ impl Testbed {
             let config = EngineConfig {
                 version: options.engine_version.clone(),
                 impersonators: IMPERSONATORS.map(str::to_owned).to_vec(),
-                ..EngineConfig::new(
-                    options.engine_port,
-                    run.join(format!("engine-{}", options.engine_port)),
-                )
+                ..EngineConfig::new(options.engine_port, run.join(format!("engine-{}", options.engine_port)))
             };
             let engine = Engine::start(&config, &cache, &requirements, &task).await?;
             sample_data(engine.info()).await?;
@@ -82,18 +75,10 @@ impl Testbed {
             .await
         };
         let (engine, keycloak) = tokio::try_join!(engine, keycloak)?;
-        let info = TestbedInfo {
-            engine: engine.info().clone(),
-            keycloak: keycloak.info().clone(),
-        };
+        let info = TestbedInfo { engine: engine.info().clone(), keycloak: keycloak.info().clone() };
         let info_path = info.engine.data_dir.join("testbed.json");
         info.write(&info_path)?;
-        Ok(Self {
-            engine,
-            keycloak,
-            info,
-            info_path,
-        })
+        Ok(Self { engine, keycloak, info, info_path })
     }
 
     /// How to reach them.

@@ -59,14 +59,8 @@ pub(crate) struct Credential {
 #[cfg(test)]
 impl Credentials {
     pub(crate) fn example() -> Self {
-        let credential = Credential {
-            password: "example".to_owned(),
-            hash: "$2y$example".to_owned(),
-        };
-        Self {
-            admin: credential.clone(),
-            dashboards: credential,
-        }
+        let credential = Credential { password: "example".to_owned(), hash: "$2y$example".to_owned() };
+        Self { admin: credential.clone(), dashboards: credential }
     }
 }
 
@@ -87,9 +81,7 @@ impl EngineHome {
     ) -> Result<Self> {
         let name = format!("opensearch-{version}-{RECIPE}");
         let folder = cache
-            .folder(&name, async |work: &Path| {
-                assemble(version, work, cache, requirements, say).await
-            })
+            .folder(&name, async |work: &Path| assemble(version, work, cache, requirements, say).await)
             .await?;
         let path = folder.join(CREDENTIALS);
         let text = fs::read(&path).map_err(TestbedError::file("read", &path))?;
@@ -98,10 +90,7 @@ impl EngineHome {
             reason: format!("{} is damaged ({error})", path.display()),
             path: folder.clone(),
         })?;
-        Ok(Self {
-            program: folder.join("home"),
-            credentials,
-        })
+        Ok(Self { program: folder.join("home"), credentials })
     }
 }
 
@@ -114,35 +103,20 @@ async fn assemble(
     requirements: &Requirements,
     say: &dyn Fn(&str),
 ) -> Result<()> {
-    let recipe = Recipe {
-        version,
-        work,
-        jdk: &requirements.jdk,
-    };
+    let recipe = Recipe { version, work, jdk: &requirements.jdk };
     say("downloading, once (about 200 MB)");
     let downloads = work.join("downloads");
     create_dir(&downloads)?;
-    download(
-        &format!("OpenSearch {version}"),
-        &recipe.bundles(),
-        &downloads,
-        cache,
-        requirements,
-    )
-    .await?;
+    download(&format!("OpenSearch {version}"), &recipe.bundles(), &downloads, cache, requirements).await?;
     say("assembling, once");
     let home = recipe.unpack_distribution(&downloads).await?;
     let shared = library_stems(&home.join("lib"))?;
     for (module, artifact) in MODULES {
-        recipe
-            .add_module(&home, &downloads.join(module), module, artifact, &shared)
-            .await?;
+        recipe.add_module(&home, &downloads.join(module), module, artifact, &shared).await?;
     }
     recipe.add_security_plugin(&home, &downloads).await?;
-    let credentials = Credentials {
-        admin: recipe.credential(&home).await?,
-        dashboards: recipe.credential(&home).await?,
-    };
+    let credentials =
+        Credentials { admin: recipe.credential(&home).await?, dashboards: recipe.credential(&home).await? };
     let json = serde_json::to_vec(&credentials).map_err(|error| recipe.failed(&error.to_string()))?;
     write_secret(&work.join(CREDENTIALS), json)?;
     open_for_reading(&home)?;
@@ -169,13 +143,8 @@ impl Recipe<'_> {
     }
 
     fn bundles(&self) -> Vec<Bundle> {
-        let archive = |group, id, version| Artifact {
-            group,
-            id,
-            version,
-            kind: "zip",
-            with_dependencies: false,
-        };
+        let archive =
+            |group, id, version| Artifact { group, id, version, kind: "zip", with_dependencies: false };
         let version = || self.version.to_owned();
         let mut bundles = vec![
             Bundle {
@@ -189,11 +158,7 @@ impl Recipe<'_> {
             Bundle {
                 folder: "security",
                 artifacts: vec![
-                    archive(
-                        "org.opensearch.plugin",
-                        "opensearch-security",
-                        self.plugin_version(),
-                    ),
+                    archive("org.opensearch.plugin", "opensearch-security", self.plugin_version()),
                     Artifact {
                         group: "org.apache.commons",
                         id: "commons-collections4",
@@ -220,18 +185,12 @@ impl Recipe<'_> {
     async fn unpack(&self, archive: &Path, into: &Path) -> Result<()> {
         create_dir(into)?;
         let mut command = Command::new(self.jdk.program("jar"));
-        command
-            .arg("--extract")
-            .arg("--file")
-            .arg(archive)
-            .current_dir(into);
+        command.arg("--extract").arg("--file").arg(archive).current_dir(into);
         run("jar", command, &self.work.join("unpack.log")).await
     }
 
     async fn unpack_distribution(&self, downloads: &Path) -> Result<PathBuf> {
-        let archive = downloads
-            .join("distribution")
-            .join(format!("opensearch-{}.zip", self.version));
+        let archive = downloads.join("distribution").join(format!("opensearch-{}.zip", self.version));
         self.unpack(&archive, self.work).await?;
         let unpacked = self.work.join(format!("opensearch-{}", self.version));
         let home = self.work.join("home");
@@ -265,11 +224,8 @@ impl Recipe<'_> {
         let main_jar = target.join(format!("{artifact}-{}.jar", self.version));
         let class = self.plugin_class(&main_jar).await?;
         // These two extend the script language, and are loaded after it.
-        let extends = if matches!(module, "analysis-common" | "ingest-common") {
-            "lang-painless"
-        } else {
-            ""
-        };
+        let extends =
+            if matches!(module, "analysis-common" | "ingest-common") { "lang-painless" } else { "" };
         let java = if self.version.starts_with("2.") { 11 } else { 21 };
         let version = self.version;
         let descriptor = format!(
@@ -297,18 +253,14 @@ impl Recipe<'_> {
     async fn add_security_plugin(&self, home: &Path, downloads: &Path) -> Result<()> {
         let folder = home.join("plugins/opensearch-security");
         let artifacts = downloads.join("security");
-        self.unpack(
-            &artifacts.join(format!("opensearch-security-{}.zip", self.plugin_version())),
-            &folder,
-        )
-        .await?;
+        self.unpack(&artifacts.join(format!("opensearch-security-{}.zip", self.plugin_version())), &folder)
+            .await?;
         // From 3.4 on the plugin extends a module that is not published. It is needed for workload-management rules
         // only, but also brought this library along.
         let has = |stem: &str| Ok::<_, TestbedError>(library_stems(&folder)?.contains(stem));
         if !has("commons-collections4")? {
-            for jar in files(&artifacts)?
-                .into_iter()
-                .filter(|path| path.extension().is_some_and(|e| e == "jar"))
+            for jar in
+                files(&artifacts)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "jar"))
             {
                 copy(&jar, &folder.join(jar.file_name().unwrap_or_default()))?;
             }
@@ -327,20 +279,11 @@ impl Recipe<'_> {
             .map_err(TestbedError::file("read", source))?;
         let password = BASE32_NOPAD.encode(&random).to_lowercase();
         let log = self.work.join("hash.log");
-        let class_path = format!(
-            "{}/plugins/opensearch-security/*:{}/lib/*",
-            home.display(),
-            home.display()
-        );
+        let class_path = format!("{}/plugins/opensearch-security/*:{}/lib/*", home.display(), home.display());
         let mut command = Command::new(self.jdk.program("java"));
         // By variable, for a command line can be read by every account.
         command
-            .args([
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                &class_path,
-                "org.opensearch.security.tools.Hasher",
-            ])
+            .args(["-XX:TieredStopAtLevel=1", "-cp", &class_path, "org.opensearch.security.tools.Hasher"])
             .args(["-env", "TESTBED_PASSWORD"])
             .env("TESTBED_PASSWORD", &password);
         run("the password hasher", command, &log).await?;
@@ -349,10 +292,7 @@ impl Recipe<'_> {
             .lines()
             .find(|line| line.starts_with("$2"))
             .ok_or_else(|| self.failed("the password hasher printed no hash"))?;
-        Ok(Credential {
-            password,
-            hash: hash.trim().to_owned(),
-        })
+        Ok(Credential { password, hash: hash.trim().to_owned() })
     }
 }
 
@@ -402,35 +342,28 @@ fn policy(module: &str) -> Option<String> {
 /// The names of the libraries in a folder, without version.
 fn library_stems(folder: &Path) -> Result<BTreeSet<String>> {
     let names = files(folder)?;
-    let stems = names
-        .iter()
-        .filter_map(|path| Some(library_stem(path.file_name()?.to_str()?).to_owned()));
+    let stems = names.iter().filter_map(|path| Some(library_stem(path.file_name()?.to_str()?).to_owned()));
     Ok(stems.collect())
 }
 
 /// `asm-tree` of `asm-tree-9.7.jar`.
 fn library_stem(file: &str) -> &str {
     let stem = file.strip_suffix(".jar").unwrap_or(file);
-    let version = stem
-        .match_indices('-')
-        .find(|(at, _)| stem[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    let version =
+        stem.match_indices('-').find(|(at, _)| stem[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
     version.map_or(stem, |(at, _)| &stem[..at])
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).map_err(TestbedError::file("list", folder))?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|p| p.is_file())
-        .collect();
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| p.is_file()).collect();
     paths.sort();
     Ok(paths)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to)
-        .map(drop)
-        .map_err(TestbedError::file("copy", from))
+    fs::copy(from, to).map(drop).map_err(TestbedError::file("copy", from))
 }
 
 #[cfg(test)]
@@ -461,10 +394,7 @@ mod tests {
     #[test]
     fn only_the_unpublished_module_becomes_optional() {
         for (before, after) in [
-            (
-                "extended.plugins=rule-framework",
-                "extended.plugins=rule-framework;optional=true",
-            ),
+            ("extended.plugins=rule-framework", "extended.plugins=rule-framework;optional=true"),
             (
                 "extended.plugins=a;optional=true,rule-framework;optional=true",
                 "extended.plugins=a;optional=true,rule-framework;optional=true",

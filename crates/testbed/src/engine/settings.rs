@@ -88,11 +88,9 @@ plugins.security.audit.config.log4j.level: INFO
             "cluster.initial_cluster_manager_nodes: [node-{}]\ndiscovery.seed_hosts: []\n",
             config.port
         ),
-        Some(first) => write!(
-            yml,
-            "node.roles: []\ndiscovery.seed_hosts: [\"{}\"]\n",
-            first.transport_address
-        ),
+        Some(first) => {
+            write!(yml, "node.roles: []\ndiscovery.seed_hosts: [\"{}\"]\n", first.transport_address)
+        }
     };
     if !config.impersonators.is_empty() {
         yml.push_str("plugins.security.authcz.rest_impersonation_user:\n");
@@ -205,10 +203,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let first = EngineConfig::new(19_200, temp.path().join("one"));
         let yml = opensearch_yml(&first);
-        assert!(
-            yml.contains("initial_cluster_manager_nodes: [node-19200]"),
-            "{yml}"
-        );
+        assert!(yml.contains("initial_cluster_manager_nodes: [node-19200]"), "{yml}");
         assert!(!yml.contains("node.roles"), "{yml}");
 
         let second = EngineConfig {
@@ -219,10 +214,7 @@ mod tests {
             ..EngineConfig::new(19_201, temp.path().join("two"))
         };
         let yml = opensearch_yml(&second);
-        assert!(
-            yml.contains("node.roles: []") && yml.contains("seed_hosts: [\"127.0.0.1:19300\"]"),
-            "{yml}"
-        );
+        assert!(yml.contains("node.roles: []") && yml.contains("seed_hosts: [\"127.0.0.1:19300\"]"), "{yml}");
         assert!(!yml.contains("initial_cluster_manager_nodes"), "{yml}");
     }
 

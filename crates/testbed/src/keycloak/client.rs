@@ -74,11 +74,7 @@ impl KeycloakInfo {
     /// An access token for a user, by her password: `alice` of the group `sre`, or `bob` of `developers`.
     pub async fn user_token(&self, user: &str, scope: &str) -> Result<String> {
         let password = format!("{user}-password");
-        let mut fields = vec![
-            ("grant_type", "password"),
-            ("username", user),
-            ("password", &password),
-        ];
+        let mut fields = vec![("grant_type", "password"), ("username", user), ("password", &password)];
         if !scope.is_empty() {
             fields.push(("scope", scope));
         }
@@ -101,14 +97,9 @@ impl KeycloakInfo {
     /// What the introspection endpoint says of `token` (RFC 7662), asked by the client `opensearch-proxy`: Keycloak
     /// tells only a client that is in the audience of the token.
     pub async fn introspect(&self, token: &str) -> Result<Value> {
-        let url = parse(&format!(
-            "{}/protocol/openid-connect/token/introspect",
-            self.issuer
-        ))?;
+        let url = parse(&format!("{}/protocol/openid-connect/token/introspect", self.issuer))?;
         let authorization = client_secret_basic(AUDIENCE, &Self::secret(AUDIENCE));
-        let response = http()?
-            .post_form(&url, &[("token", token)], Some(&authorization))
-            .await?;
+        let response = http()?.post_form(&url, &[("token", token)], Some(&authorization)).await?;
         success("POST", &url, &response)
     }
 
@@ -120,10 +111,7 @@ impl KeycloakInfo {
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value)> {
         let http = http()?;
-        let url = parse(&format!(
-            "{}/realms/master/protocol/openid-connect/token",
-            self.url
-        ))?;
+        let url = parse(&format!("{}/realms/master/protocol/openid-connect/token", self.url))?;
         let fields = [
             ("grant_type", "password"),
             ("client_id", "admin-cli"),
@@ -141,9 +129,7 @@ impl KeycloakInfo {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let response = http
-            .send(request.body(body).map_err(|_| TestbedError::Address(address))?)
-            .await?;
+        let response = http.send(request.body(body).map_err(|_| TestbedError::Address(address))?).await?;
         Ok((response.status, json(&response)))
     }
 
@@ -184,10 +170,7 @@ impl KeycloakInfo {
             admin_user: "admin".to_owned(),
             admin_password: "example-password".to_owned(),
             console_log: PathBuf::from("/nowhere/console.log"),
-            process: ProcessId {
-                pid: u32::MAX,
-                started: 0,
-            },
+            process: ProcessId { pid: u32::MAX, started: 0 },
         }
     }
 }

@@ -44,9 +44,7 @@ impl KeycloakHome {
     ) -> Result<Self> {
         let name = format!("keycloak-{version}-{RECIPE}");
         let folder = cache
-            .folder(&name, async |work: &Path| {
-                build(version, work, cache, requirements, say).await
-            })
+            .folder(&name, async |work: &Path| build(version, work, cache, requirements, say).await)
             .await?;
         let program = folder.join(format!("keycloak-{version}"));
         let mut hasher = DefaultHasher::new();
@@ -58,10 +56,7 @@ impl KeycloakHome {
                 import(&program, work, requirements).await
             })
             .await?;
-        Ok(Self {
-            program,
-            database: folder.join(DATABASE),
-        })
+        Ok(Self { program, database: folder.join(DATABASE) })
     }
 }
 
@@ -85,38 +80,19 @@ async fn build(
         kind: "zip",
         with_dependencies: false,
     };
-    let bundle = Bundle {
-        folder: "distribution",
-        artifacts: vec![distribution],
-    };
-    download(
-        &format!("Keycloak {version}"),
-        &[bundle],
-        &downloads,
-        cache,
-        requirements,
-    )
-    .await?;
+    let bundle = Bundle { folder: "distribution", artifacts: vec![distribution] };
+    download(&format!("Keycloak {version}"), &[bundle], &downloads, cache, requirements).await?;
     say("building, once");
     let mut unpack = Command::new(requirements.jdk.program("jar"));
     unpack
         .arg("--extract")
         .arg("--file")
-        .arg(
-            downloads
-                .join("distribution")
-                .join(format!("keycloak-quarkus-dist-{version}.zip")),
-        )
+        .arg(downloads.join("distribution").join(format!("keycloak-quarkus-dist-{version}.zip")))
         .current_dir(work);
     run("jar", unpack, &work.join("unpack.log")).await?;
     let program = work.join(format!("keycloak-{version}"));
     // The build records no path of its own, so the folder may be renamed afterwards.
-    run(
-        "the build of Keycloak",
-        script(&program, requirements, &BUILD),
-        &work.join("build.log"),
-    )
-    .await?;
+    run("the build of Keycloak", script(&program, requirements, &BUILD), &work.join("build.log")).await?;
     remove_dir(&downloads)
 }
 
@@ -126,11 +102,7 @@ async fn import(program: &Path, work: &Path, requirements: &Requirements) -> Res
     write(&realms.join("opensearch-realm.json"), REALM)?;
     write(&realms.join("other-realm.json"), foreign_realm())?;
     let directory = format!("--dir={}", realms.display());
-    let mut command = script(
-        program,
-        requirements,
-        &["import", "--optimized", "--cache=local", &directory],
-    );
+    let mut command = script(program, requirements, &["import", "--optimized", "--cache=local", &directory]);
     command.env("KC_DB_URL", database_url(work));
     run("the import of the realms", command, &work.join("import.log")).await?;
     // The administrator that a first start would create is not created for a database that exists.
@@ -140,12 +112,7 @@ async fn import(program: &Path, work: &Path, requirements: &Requirements) -> Res
         .args(["--username", ADMIN_USER, "--password:env", "TESTBED_PASSWORD"])
         .env("TESTBED_PASSWORD", ADMIN_PASSWORD)
         .env("KC_DB_URL", database_url(work));
-    run(
-        "the creation of the administrator",
-        command,
-        &work.join("admin.log"),
-    )
-    .await
+    run("the creation of the administrator", command, &work.join("admin.log")).await
 }
 
 /// A realm with the same clients, whose tokens the proxy must not accept.
@@ -162,13 +129,7 @@ fn script(program: &Path, requirements: &Requirements, arguments: &[&str]) -> Co
         .env("JAVA", requirements.jdk.program("java"))
         .env("JAVA_OPTS", java_options().join(" "))
         .current_dir(program);
-    for variable in [
-        "JAVA_OPTS_APPEND",
-        "JAVA_OPTS_KC_HEAP",
-        "KC_DB_URL",
-        "KC_DEBUG",
-        "DEBUG",
-    ] {
+    for variable in ["JAVA_OPTS_APPEND", "JAVA_OPTS_KC_HEAP", "KC_DB_URL", "KC_DEBUG", "DEBUG"] {
         command.env_remove(variable);
     }
     command
@@ -195,12 +156,8 @@ mod tests {
     #[test]
     fn every_scope_a_client_may_ask_for_exists() {
         let realm = realm();
-        let names: Vec<&Value> = realm["clientScopes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|s| &s["name"])
-            .collect();
+        let names: Vec<&Value> =
+            realm["clientScopes"].as_array().unwrap().iter().map(|s| &s["name"]).collect();
         for client in realm["clients"].as_array().unwrap() {
             for kind in ["defaultClientScopes", "optionalClientScopes"] {
                 for scope in client[kind].as_array().unwrap() {

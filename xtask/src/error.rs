@@ -1,0 +1,40 @@
+//! Why a command failed, and with which exit status.
+
+use anstyle::{AnsiColor, Style};
+use testbed::TestbedError;
+
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum XtaskError {
+    #[error("the asynchronous runtime cannot be started: {0}; the machine is out of threads or files")]
+    Runtime(std::io::Error),
+    #[error(transparent)]
+    Testbed(#[from] TestbedError),
+    #[error("cannot run `{command}`: {source}; is it installed?")]
+    Spawn { command: String, source: std::io::Error },
+    #[error("`{command}` failed; see its output above")]
+    Failed { command: String },
+    #[error("`{command}` failed and said:\n{output}")]
+    FailedWithOutput { command: String, output: String },
+    #[error("the demo stopped at the step \"{step}\": {reason}\nLogs: {logs}")]
+    Step { step: String, reason: String, logs: String },
+    #[error("cannot write {path}: {source}")]
+    Write { path: String, source: std::io::Error },
+    #[error("no testbed is running; start one with `cargo xtask testbed up`")]
+    NotRunning,
+    #[error("interrupted; what was started has been stopped")]
+    Interrupted,
+}
+
+impl XtaskError {
+    /// The exit status, as the help text states them.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed { .. } | Self::FailedWithOutput { .. } | Self::Step { .. } | Self::NotRunning => 1,
+            Self::Runtime(_) | Self::Testbed(_) | Self::Spawn { .. } | Self::Write { .. } => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}

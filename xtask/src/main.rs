@@ -1,0 +1,120 @@
+//! `cargo xtask`: the commands for working on the project.
+
+mod cargo;
+mod demo;
+mod error;
+mod interrupt;
+mod test;
+mod testbed_command;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use error::XtaskError;
+use interrupt::or_interrupt;
+
+/// The result of a command.
+type Result<T, E = XtaskError> = std::result::Result<T, E>;
+
+/// Commands for working on the project: see it work, test it, keep a testbed running.
+///
+/// Each command starts a real OpenSearch with its security plugin and a real Keycloak on this machine. They are
+/// downloaded once with Maven (about 400 MB) and kept in ~/.cache/opensearch-oauth-proxy, or in the folder that
+/// `OPENSEARCH_OAUTH_CACHE` names. Needed: Maven and a JDK of version 21 or later.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 all well; 1 a check, a test or a step of the demo failed; \
+    2 wrong usage; 3 something needed is missing or did not start; 130 interrupted.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows the proxy at work in front of a real OpenSearch, with tokens of a real Keycloak.
+    ///
+    /// Builds the proxy while the two boot, then goes through a short story: an agent gets a token, searches the
+    /// logs it may read, and is refused what it may not. Each step shows the curl command that does the same. Then
+    /// everything stays up to be tried by hand, until Ctrl-C.
+    #[command(
+        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --once              end after the story; \
+        for scripts\n  cargo xtask demo --port 9443         when 8443 is taken"
+    )]
+    Demo(demo::DemoArgs),
+
+    /// Runs everything that must hold before a change is good: format, lints, and all tests.
+    ///
+    /// Boots the testbed while the code compiles. A testbed that `cargo xtask testbed up` keeps running is used
+    /// instead, which saves the boot. Arguments go to `cargo test --workspace`; with any of them, format and lints
+    /// are left out.
+    #[command(
+        after_help = "Examples:\n  cargo xtask test\n  cargo xtask test -p e2e scopes       tests of one crate \
+        whose name holds `scopes`\n  cargo xtask test -- --nocapture      with the output of the tests"
+    )]
+    Test(test::TestArgs),
+
+    /// Checks the format and the lints: `cargo fmt --check` and `cargo clippy` with warnings as errors.
+    Lint,
+
+    /// Keeps OpenSearch and Keycloak running between test runs.
+    #[command(subcommand, arg_required_else_help = true)]
+    Testbed(testbed_command::TestbedCommand),
+}
+
+/// Where the testbed listens.
+#[derive(Debug, Clone, Args)]
+struct Ports {
+    /// HTTPS port of OpenSearch; the port 100 above is used between its nodes.
+    #[arg(long, value_name = "PORT", default_value_t = 19_200)]
+    engine_port: u16,
+    /// HTTP port of Keycloak.
+    #[arg(long, value_name = "PORT", default_value_t = 18_180)]
+    keycloak_port: u16,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => return fail(&XtaskError::Runtime(source)),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            // Ctrl-C is the regular end of the demo, so it has its own say about it.
+            Command::Demo(args) => Box::pin(demo::run(&args)).await,
+            Command::Test(args) => Box::pin(or_interrupt(test::run(&args))).await,
+            Command::Lint => or_interrupt(test::lint()).await,
+            Command::Testbed(command) => or_interrupt(testbed_command::run(&command)).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &XtaskError) -> ExitCode {
+    anstream::eprintln!("{}error:{} {error}", error::RED, anstyle::Reset);
+    ExitCode::from(error.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_after_test_go_to_cargo() {
+        let cli = Cli::parse_from(["xtask", "test", "-p", "e2e", "scopes", "--", "--nocapture"]);
+        let Command::Test(args) = cli.command else { panic!("another command") };
+        assert_eq!(args.cargo_args, ["-p", "e2e", "scopes", "--", "--nocapture"]);
+    }
+}

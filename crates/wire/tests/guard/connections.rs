@@ -1,6 +1,11 @@
 //! The guard on a living connection: time, HTTP/2, large bodies, upgrades.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, body::Bytes};
@@ -64,6 +69,36 @@ async fn the_answer_to_a_refusal_arrives_although_the_client_sends_on() {
     bytes.resize(bytes.len() + 200 * 1024, b'x');
     let exchange = over_tcp(&bytes, Limits::default()).await;
     assert!(exchange.response.starts_with("HTTP/1.1 400 "), "{}", exchange.response);
+}
+
+#[tokio::test]
+async fn closing_after_a_refusal_waits_for_the_client_and_takes_what_it_sends() {
+    let mut cx = Context::from_waker(Waker::noop());
+    let (mut client, mut guard) = guarded(Limits::default());
+    client.write_all(b"GET /\r\n").await.unwrap();
+    let mut substitute = [0; 256];
+    assert!(guard.read(&mut substitute).await.unwrap() > 0);
+    guard.write_all(b"refused").await.unwrap();
+    let mut shutdown = pin!(guard.shutdown());
+    for _ in 0..3 {
+        assert!(shutdown.as_mut().poll(&mut cx).is_pending(), "the client has not ended its side");
+        // As much as the connection holds: only a reader makes room for the next round.
+        client.write_all(&[b'x'; 64 * 1024]).await.unwrap();
+    }
+    assert_eq!(
+        read_all(&mut client).await,
+        "refused",
+        "the client sees the end although it has not ended its side"
+    );
+    client.shutdown().await.unwrap();
+    assert!(shutdown.as_mut().poll(&mut cx).is_ready());
+}
+
+#[tokio::test]
+async fn closing_without_a_refusal_waits_for_nothing() {
+    let (_client, mut guard) = guarded(Limits::default());
+    let shutdown = pin!(guard.shutdown());
+    assert!(shutdown.poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
 
 #[tokio::test]

@@ -66,6 +66,8 @@ pub(crate) struct Passed {
     /// Without the substitute for a refused head.
     pub(crate) bytes: Vec<u8>,
     pub(crate) requests: u64,
+    /// The reads in which the bytes came. None goes beyond the end of a request.
+    pub(crate) reads: Vec<Vec<u8>>,
     pub(crate) end: End,
 }
 
@@ -78,13 +80,23 @@ pub(crate) fn pass_parts(parts: impl IntoIterator<Item = Vec<u8>>, room: usize, 
     let mut guard = Guard::new(Script::new(parts), limits);
     let mut cx = Context::from_waker(Waker::noop());
     let mut bytes = Vec::new();
+    let mut reads = Vec::new();
     let end = loop {
         let mut space = vec![0; room];
         let mut out = ReadBuf::new(&mut space);
         match pin!(&mut guard).poll_read(&mut cx, &mut out) {
             Poll::Ready(Ok(())) if out.filled().is_empty() => break End::Eof,
-            Poll::Ready(Ok(())) => bytes.extend_from_slice(out.filled()),
-            Poll::Pending => break take_substitute(&mut bytes),
+            Poll::Ready(Ok(())) => {
+                bytes.extend_from_slice(out.filled());
+                reads.push(out.filled().to_vec());
+            }
+            Poll::Pending => {
+                let end = take_substitute(&mut bytes);
+                if room > bytes.len() {
+                    reads.pop();
+                }
+                break end;
+            }
             Poll::Ready(Err(error)) => {
                 assert_eq!(error.kind(), io::ErrorKind::InvalidData);
                 let violation = error.into_inner().and_then(|inner| inner.downcast::<Violation>().ok());
@@ -93,7 +105,7 @@ pub(crate) fn pass_parts(parts: impl IntoIterator<Item = Vec<u8>>, room: usize, 
         }
     };
     assert_eq!(guard.refused(), end != End::Eof);
-    Passed { bytes, requests: guard.requests(), end }
+    Passed { bytes, requests: guard.requests(), reads, end }
 }
 
 pub(crate) fn pass(bytes: &[u8]) -> Passed {

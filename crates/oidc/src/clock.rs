@@ -38,8 +38,8 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn unix(&self) -> u64 {
-        // A clock before 1970 reads as 0: every token is then refused as not yet valid rather than accepted.
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        // A clock before 1970 reads as the end of time: every token is then expired rather than good for ever.
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs())
     }
 
     fn monotonic(&self) -> Duration {

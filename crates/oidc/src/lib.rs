@@ -6,6 +6,29 @@
 //!
 //! Keys are fetched ahead of time and kept fresh by [`Providers::run`]; a provider that is down leaves its last keys in
 //! use. Verified tokens belong in a [`TokenCache`], which forgets them at expiry and when a key is withdrawn.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use oidc::{BearerToken, DEFAULT_MAX_TOKEN_LENGTH, ProviderConfig, Providers};
+//!
+//! let audiences = vec!["https://search.example".to_owned()];
+//! let config = ProviderConfig::new("company", "https://login.example/realms/main", audiences);
+//! let providers = Arc::new(Providers::new(vec![config])?);
+//! providers.prefetch().await;
+//! tokio::spawn(Arc::clone(&providers).run(std::future::pending()));
+//!
+//! let header = b"Bearer eyJhbGciOiJSUzI1NiJ9.e30.AAAA";
+//! let token = BearerToken::from_authorization(header, DEFAULT_MAX_TOKEN_LENGTH)?;
+//! match providers.authenticate(&token).await {
+//!     Ok(identity) => println!("{} with {:?}", identity.subject, identity.scopes),
+//!     Err(error) if error.is_unavailable() => println!("503: {error}"),
+//!     Err(error) => println!("401 {}: {error}", error.oauth_error()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod algorithm;
 mod bearer;

@@ -69,6 +69,9 @@ pub(crate) fn claims(
     }
 
     let client_id = identity::client(&config.claims, &claims);
+    if source == Source::Token && typ.is_some_and(|typ| bare(typ).eq_ignore_ascii_case("at+jwt")) {
+        profile(&claims, client_id.is_some())?;
+    }
     let subject: Arc<str> = match (text(&claims, "sub")?.filter(|sub| !sub.is_empty()), &client_id) {
         (Some(sub), _) => sub.into(),
         (None, Some(client)) if config.allow_missing_subject || source != Source::Token => Arc::clone(client),
@@ -90,6 +93,15 @@ pub(crate) fn claims(
         claims,
         opaque: source != Source::Token,
     })
+}
+
+/// What a token that claims the profile of RFC 9068 must hold by section 2.2 besides `iss`, `exp`, `aud` and `sub`. The
+/// client may be named as configured, since some providers claim the profile and say `azp`.
+fn profile(claims: &Map<String, Value>, names_client: bool) -> Result<(), TokenError> {
+    if let Some(name) = ["iat", "jti"].into_iter().find(|name| !claims.contains_key(*name)) {
+        return Err(missing(name));
+    }
+    if names_client { Ok(()) } else { Err(missing("client_id")) }
 }
 
 /// Refuses tokens that were issued for something other than access (RFC 8725 section 3.11).

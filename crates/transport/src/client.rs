@@ -16,6 +16,9 @@ use crate::{ConnectError, Connector, ForwardProxy, HttpError, HttpResponse, TlsE
 const IDLE_PER_HOST: usize = 4;
 /// How long an idle connection is kept.
 const IDLE_FOR: Duration = Duration::from_mins(1);
+/// Sent where a request names none: some gateways refuse requests without.
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("opensearch-oauth-proxy/", env!("CARGO_PKG_VERSION")));
 
 /// A client for small calls: at most `timeout` for a whole call, at most `max_body` bytes of response, HTTP/1.1,
 /// no redirects followed, no retries after bytes were sent. Cloning is cheap and shares the connections.
@@ -77,6 +80,7 @@ impl HttpClient {
     /// Sends the request, whose URI must be absolute, and reads the whole response.
     pub async fn send(&self, mut request: Request<Bytes>) -> Result<HttpResponse, HttpError> {
         let url = redact_uri(request.uri());
+        request.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
         if let Some(credentials) = self.connector.proxy_authorization(request.uri()) {
             request.headers_mut().insert(header::PROXY_AUTHORIZATION, credentials);
         }

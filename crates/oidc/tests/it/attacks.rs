@@ -29,9 +29,12 @@ fn missing(name: &str) -> TokenError {
 async fn claims_are_checked() {
     let key = TestKey::rsa("k1");
     let provider = StandIn::start(&[&key]).await;
-    let config = ProviderConfig { required_claims: vec![ClaimPath::member("jti")], ..provider.config() };
+    let required = vec![ClaimPath::member("tenant"), "act.sub".parse().unwrap()];
+    let config = ProviderConfig { required_claims: required, ..provider.config() };
     let bench = Bench::new(vec![config]).await;
-    let good = provider.claims();
+    let mut good = provider.claims();
+    good["tenant"] = json!("red");
+    good["act"] = json!({ "sub": "agent" });
 
     for (name, value, expected) in [
         ("aud", json!([AUDIENCE, "other"]), None),
@@ -50,7 +53,12 @@ async fn claims_are_checked() {
         ("sub", Value::Null, Some(missing("sub"))),
         ("sub", json!(""), Some(missing("sub"))),
         ("sub", json!(7), Some(TokenError::Malformed)),
+        ("tenant", Value::Null, Some(missing("tenant"))),
+        ("tenant", json!([]), Some(missing("tenant"))),
+        ("act", json!({}), Some(missing("act.sub"))),
         ("jti", Value::Null, Some(missing("jti"))),
+        ("jti", json!(1), Some(TokenError::Malformed)),
+        ("client_id", Value::Null, Some(missing("client_id"))),
         ("exp", Value::Null, Some(missing("exp"))),
         ("exp", json!(NOW + 1), None),
         ("exp", json!(NOW - 29), None),
@@ -66,7 +74,7 @@ async fn claims_are_checked() {
         ("nbf", json!(NOW + 31), Some(TokenError::NotYetValid)),
         ("nbf", json!("soon"), Some(TokenError::Malformed)),
         ("iat", json!(NOW + 31), Some(TokenError::NotYetValid)),
-        ("iat", Value::Null, None),
+        ("iat", Value::Null, Some(missing("iat"))),
         ("cnf", json!({ "jkt": "x" }), Some(TokenError::SenderConstrained)),
         // Tokens for another purpose.
         ("typ", json!("Bearer"), None),
@@ -86,6 +94,21 @@ async fn claims_are_checked() {
     ] {
         let token = key.sign(Signing::RS256, &with(&good, name, value.clone()));
         assert_eq!(bench.authenticate(&token).await.err(), expected, "{name} = {value}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_profile_of_access_tokens_demands_a_client_an_id_and_a_date() {
+    let key = TestKey::rsa("k1");
+    let provider = StandIn::start(&[&key]).await;
+    let bench = Bench::new(vec![provider.config()]).await;
+    for name in ["client_id", "jti", "iat"] {
+        let claims = with(&provider.claims(), name, Value::Null).to_string();
+        for (typ, expected) in [("JWT", None), ("AT+jwt", Some(missing(name)))] {
+            let header = json!({ "alg": "RS256", "kid": "k1", "typ": typ }).to_string();
+            let token = key.sign_text(Signing::RS256, &header, &claims);
+            assert_eq!(bench.authenticate(&token).await.err(), expected, "{typ} without {name}");
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use jsonwebtoken::Algorithm as Signing;
-use oidc::{ConfigError, IntrospectionConfig, KeySource, ProviderConfig, Providers, TokenError};
+use oidc::{
+    BearerToken, Clock, ConfigError, IntrospectionConfig, KeySource, ProviderConfig, Providers, TokenCache,
+    TokenError,
+};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -61,6 +64,28 @@ async fn a_new_key_is_found_by_the_first_token_that_names_it() {
         bench.authenticate(&old.sign(Signing::ES256, &provider.claims())).await,
         Err(TokenError::UnknownKey)
     );
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_takes_what_a_cache_holds_with_it() {
+    let key = TestKey::p256("k1");
+    let provider = StandIn::start(&[&key]).await;
+    let bench = Bench::new(vec![provider.config()]).await;
+    let background = Background::start(&bench);
+    let cache = TokenCache::new(100, Duration::from_hours(10));
+    let token = BearerToken::new(key.sign(Signing::ES256, &lasting(&provider)).as_bytes(), 10_000).unwrap();
+    let epoch = bench.providers.epoch();
+    let identity = bench.providers.authenticate(&token).await.unwrap();
+    let expires_at = identity.fresh_until;
+    cache.insert(token.hash(), Arc::new(identity), expires_at, bench.clock.unix(), epoch);
+    assert!(cache.get(&token.hash(), bench.clock.unix(), bench.providers.epoch()).is_some());
+
+    provider.publish(&[&TestKey::p256("k2")]);
+    bench.advance(900);
+    bench.until(|status| status.fetches == 2).await;
+    assert!(cache.get(&token.hash(), bench.clock.unix(), bench.providers.epoch()).is_none());
+    assert_eq!(bench.providers.authenticate(&token).await, Err(TokenError::UnknownKey));
+    background.stop().await;
 }
 
 #[tokio::test]

@@ -42,6 +42,12 @@ async fn only_certificates_of_the_trusted_authority_for_the_right_host_are_accep
         let error = client(&tls).get(&url, "*/*").await.unwrap_err();
         assert!(matches!(error, HttpError::Tls { .. }), "{error}");
     }
+    let (certificate, key) = authority.issue("expired", "localhost", 2020);
+    let expired = ServerCertificate::load(&certificate, &key).unwrap();
+    let address = serve(Some(server_config(expired, None).unwrap())).await;
+    let expired: Url = format!("https://localhost:{}/", address.port()).parse().unwrap();
+    let error = client(&trusting(&authority)).get(&expired, "*/*").await.unwrap_err();
+    assert!(matches!(error, HttpError::Tls { .. }), "{error}");
     let misnamed = start(&authority, "elsewhere.example", None).await;
     let error = client(&trusting(&authority)).get(&misnamed, "*/*").await.unwrap_err();
     assert!(matches!(error, HttpError::Tls { .. }), "{error}");

@@ -90,9 +90,9 @@ impl Follower<'_, '_> {
             if text.is_empty() {
                 self.findings.error(at, "is empty", "give the path of a file");
             } else if purpose == "write" {
-                self.to_write(&path, at);
+                self.output(&path, at);
             } else {
-                self.to_read(&path, at, purpose == "private");
+                self.input(&path, at, purpose == "private");
             }
             // The document came from text, so that its paths are text.
             *text = path.to_string_lossy().into_owned();
@@ -153,7 +153,7 @@ impl Follower<'_, '_> {
         }
     }
 
-    fn to_read(&mut self, path: &Path, at: &At, private: bool) {
+    fn input(&mut self, path: &Path, at: &At, private: bool) {
         self.references.files.push(path.to_owned());
         match self.surroundings.inspect(path) {
             Ok(Found::File { mode: Some(mode) }) if private && mode & (OTHERS | GROUP_WRITE) != 0 => {
@@ -175,7 +175,7 @@ impl Follower<'_, '_> {
         }
     }
 
-    fn to_write(&mut self, path: &Path, at: &At) {
+    fn output(&mut self, path: &Path, at: &At) {
         let folder = path.parent().unwrap_or(path);
         match (self.surroundings.inspect(folder), self.surroundings.inspect(path)) {
             (_, Ok(Found::Directory)) => {
@@ -278,31 +278,35 @@ fn all_places(node: &Node, ranges: &mut Vec<Range<usize>>) {
     }
 }
 
-/// In a text that is no YAML: values of keys that sound secret, and what stands below `users`.
+/// In a text that is no YAML: what follows a word that sounds secret, on its line and on deeper lines after it.
 fn suspects(text: &str, ranges: &mut Vec<Range<usize>>) {
-    let mut users: Option<usize> = None;
+    let mut secret: Option<usize> = None;
     let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let indent = line.len() - line.trim_start().len();
-        if users.is_some_and(|users| indent <= users && !line.trim().is_empty()) {
-            users = None;
+    for line in text.split_inclusive(['\n', '\r']) {
+        let content = line.trim_start();
+        let indent = line.len() - content.len();
+        if secret.is_some_and(|above| indent <= above && !content.is_empty()) {
+            secret = None;
         }
-        if let Some((key, value)) = line.split_once(':') {
-            let secret = looks_secret(key) || users.is_some() || value.contains("literal:");
-            if secret && !value.contains("${") {
-                ranges.push(start + key.len() + 1..start + line.len());
+        let folded = line.to_ascii_lowercase();
+        let word = SECRET_WORDS.iter().filter_map(|word| Some(folded.find(word)? + word.len())).min();
+        match (secret, word) {
+            (Some(_), _) => ranges.push(start..start + line.len()),
+            (None, Some(end)) => {
+                ranges.push(start + end..start + line.len());
+                secret = Some(indent);
             }
-            if key.trim_end().trim_end_matches(['"', '\'']).ends_with("users") {
-                users = Some(indent);
-            }
+            (None, None) => {}
         }
         start += line.len();
     }
 }
 
+const SECRET_WORDS: &[&str] = &["secret", "password", "passwd", "users", "literal:"];
+
 fn looks_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    ["secret", "password", "passwd", "users"].iter().any(|word| key.contains(word))
+    SECRET_WORDS.iter().any(|word| key.contains(word))
 }
 
 /// `https://name:password@host`: what is between `://` and `@`.

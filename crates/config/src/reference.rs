@@ -30,10 +30,8 @@ impl Writer {
         let target = schema.target();
         if !path.is_empty() {
             self.sections.insert(target.identity(), path.to_owned());
-            self.text.push_str(&format!(
-                "\n## `{path}`\n\n{}\n",
-                paragraph(target.text("description").unwrap_or_default())
-            ));
+            let meaning = paragraph(target.text("description").unwrap_or_default());
+            self.text.extend(["\n## `", path, "`\n\n", &meaning, "\n"]);
         }
         let mut properties = target.properties();
         if properties.is_empty() {
@@ -68,8 +66,8 @@ impl Writer {
                 _ => "none".to_owned(),
             };
             let meaning = meaning(target, name, property);
-            self.text
-                .push_str(&format!("| `{name}` | {value} | {default} | {} |\n", meaning.replace('|', "\\|")));
+            let meaning = meaning.replace('|', "\\|");
+            self.text.extend(["| `", name, "` | ", &value, " | ", &default, " | ", &meaning, " |\n"]);
             if is_section && known.is_none() {
                 inner.push((path, holder));
             }
@@ -81,7 +79,7 @@ impl Writer {
 }
 
 /// From a list or a map to what it holds: `providers` to `providers[]`.
-fn descend<'s>(path: String, schema: View<'s>) -> (String, View<'s>) {
+fn descend(path: String, schema: View<'_>) -> (String, View<'_>) {
     match schema.step(&Step::Index(0)) {
         Some(items) => (format!("{path}[]"), items),
         None => (path, schema),

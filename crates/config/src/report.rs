@@ -36,9 +36,9 @@ impl Report {
             severity,
             file: self.file.clone(),
             position: Some(Position { line: place.line, column: place.column }),
-            key,
-            message,
-            cure,
+            key: printable(key),
+            message: printable(message),
+            cure: printable(cure),
             label: place.bytes.clone(),
         });
     }
@@ -46,6 +46,21 @@ impl Report {
     pub(crate) fn into_diagnostics(self, source: Arc<Source>) -> Diagnostics {
         Diagnostics::new(self.list, source)
     }
+}
+
+/// Without control characters: an escape sequence from the file would be the terminal's to obey.
+fn printable(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    text.chars().fold(String::new(), |mut text, c| {
+        if c.is_control() {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+        text
+    })
 }
 
 /// A report together with the tree that knows the places.

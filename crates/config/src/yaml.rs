@@ -112,7 +112,7 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let place = self.place(span, text.len());
-                let value = self.scalar(text, style, tag, &place);
+                let value = self.scalar(text, style, tag.as_ref(), &place);
                 self.close(Node { place, kind: Kind::Scalar(value) }, anchor)
             }
             Event::SequenceStart(anchor, tag) => self.begin(span, Kind::List(Vec::new()), anchor, tag, "seq"),
@@ -249,21 +249,21 @@ impl Builder<'_> {
         &mut self,
         text: Cow<'_, str>,
         style: ScalarStyle,
-        tag: Option<Cow<'_, Tag>>,
+        tag: Option<&Cow<'_, Tag>>,
         place: &Place,
     ) -> Value {
-        if let Some(tag) = tag.as_ref().filter(|tag| !tag.is_yaml_core_schema()) {
+        if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
             self.tag(place, tag);
         }
         let original = text.clone();
-        match Scalar::parse_from_cow_and_metadata(text, style, tag.as_ref()) {
+        match Scalar::parse_from_cow_and_metadata(text, style, tag) {
             Some(Scalar::Null) => Value::Null,
             Some(Scalar::Boolean(value)) => value.into(),
             Some(Scalar::Integer(value)) => value.into(),
             Some(Scalar::FloatingPoint(value)) => number(*value, &original),
             Some(Scalar::String(value)) => value.into_owned().into(),
             None => {
-                if let Some(tag) = &tag {
+                if let Some(tag) = tag {
                     self.tag(place, tag);
                 }
                 original.into_owned().into()

@@ -1,4 +1,5 @@
 //! Configurations with mistakes in `cases/`, each beside what a person is shown.
+#![expect(clippy::expect_used, reason = "a test ends at the first thing that is not as it should be")]
 
 #[path = "support/expected.rs"]
 mod expected;

@@ -1,4 +1,5 @@
 //! Every configuration under `examples/` is one that loads, given the files and variables it refers to.
+#![expect(clippy::expect_used, reason = "a test ends at the first thing that is not as it should be")]
 
 #[path = "support/plenty.rs"]
 mod support;
@@ -43,7 +44,7 @@ fn every_example_loads_without_a_warning() {
         assert!(schema.is_file(), "{}: the schema is not at {}", path.display(), schema.display());
         match config::parse(&text, &path, &Plenty) {
             Ok(loaded) => {
-                assert!(loaded.warnings.is_empty(), "{}\n{}", path.display(), loaded.warnings.render(false))
+                assert!(loaded.warnings.is_empty(), "{}\n{}", path.display(), loaded.warnings.render(false));
             }
             Err(diagnostics) => panic!("{}\n{}", path.display(), diagnostics.render(false)),
         }

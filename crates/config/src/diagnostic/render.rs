@@ -23,16 +23,14 @@ impl SourceCode for Lines<'_> {
         before: usize,
         _after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let (line, bytes) = self.source.line_at(span.offset());
         let text = self.source.text();
-        let (offset, length) = (span.offset(), span.len());
-        let (head, tail) = text.split_at_checked(offset).ok_or(MietteError::OutOfBounds)?;
-        let line = head.matches('\n').count();
-        let start = head.rfind('\n').map_or(0, |at| at + 1);
         // Without context, the caller wants the place of the label itself.
-        let (column, from) = if before == 0 { (head[start..].chars().count(), offset) } else { (0, start) };
-        let end = tail.find('\n').map_or(text.len(), |at| offset + at).max(offset + length).min(text.len());
-        let data = text.as_bytes().get(from..end).ok_or(MietteError::OutOfBounds)?;
-        let span = SourceSpan::new(from.into(), end - from);
+        let start = if before == 0 { span.offset() } else { bytes.start };
+        let column = text.get(bytes.start..start).ok_or(MietteError::OutOfBounds)?.chars().count();
+        let end = bytes.end.max(span.offset() + span.len());
+        let data = text.get(start..end).ok_or(MietteError::OutOfBounds)?.as_bytes();
+        let span = SourceSpan::new(start.into(), end - start);
         Ok(Box::new(MietteSpanContents::new_named(self.name.to_owned(), data, span, line, column, 1)))
     }
 }

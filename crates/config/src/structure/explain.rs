@@ -60,8 +60,8 @@ impl Explainer<'_, '_> {
             }
             Kind::Type { .. } => self.wrong_type(&at, target, value),
             Kind::Enum { options } => {
-                let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
-                self.choose(&at, value, options.iter().filter_map(Value::as_str).collect());
+                let options = options.as_array().into_iter().flatten();
+                self.choose(&at, value, &options.filter_map(Value::as_str).collect::<Vec<_>>());
             }
             Kind::MinLength { .. } => self.findings.error(&at, "is empty", give(target)),
             Kind::MinItems { .. } => self.findings.error(&at, "is an empty list", "give at least one value"),
@@ -161,14 +161,14 @@ impl Explainer<'_, '_> {
         self.findings.error(at, shown + &form(schema), give(schema));
     }
 
-    fn choose(&mut self, at: &At, value: &Value, options: Vec<&str>) {
+    fn choose(&mut self, at: &At, value: &Value, options: &[&str]) {
         let message = match value {
             Value::String(text) => format!("`{text}` is not one of the choices"),
             other => format!("expected a word, found {}", kind(other)),
         };
         let cure = match nearest(value.as_str().unwrap_or_default(), options.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`? The choices are {}", list(&options, "and")),
-            None => format!("choose {}", list(&options, "or")),
+            Some(meant) => format!("did you mean `{meant}`? The choices are {}", list(options, "and")),
+            None => format!("choose {}", list(options, "or")),
         };
         self.findings.error(at, message, cure);
     }
@@ -183,7 +183,7 @@ impl Explainer<'_, '_> {
     ) {
         let words: Vec<_> = schema.alternatives().filter_map(|one| one.text("const")).collect();
         if !words.is_empty() {
-            return self.choose(at, value, words);
+            return self.choose(at, value, &words);
         }
         let names: Vec<_> = schema.properties().into_iter().map(|(name, _)| name).collect();
         let Some(entries) = value.as_object() else {

@@ -93,7 +93,7 @@ impl<'s> View<'s> {
     }
 
     pub(crate) fn find(self, at: &At) -> Option<Self> {
-        at.steps().iter().try_fold(self, |view, step| view.step(step))
+        at.steps().iter().try_fold(self, Self::step)
     }
 
     /// Tells places of the schema apart.

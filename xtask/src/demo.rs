@@ -11,7 +11,7 @@ use clap::Args;
 use testbed::{Progress, ensure_port_free};
 
 use crate::interrupt::{interrupted, or_interrupt};
-use crate::{Ports, Result};
+use crate::{Ports, Result, XtaskError};
 use world::World;
 
 #[derive(Debug, Args)]
@@ -36,6 +36,25 @@ pub(crate) struct DemoArgs {
     debug: bool,
 }
 
+impl DemoArgs {
+    /// Fails if one port is to serve two purposes.
+    fn check_ports(&self) -> Result<()> {
+        let ports = [
+            (self.port, "--port"),
+            (self.admin_port, "--admin-port"),
+            (self.engine_port, "--engine-port"),
+            (self.engine_port.saturating_add(100), "--engine-port, 100 above"),
+            (self.keycloak_port, "--keycloak-port"),
+        ];
+        for (index, (port, first)) in ports.iter().enumerate() {
+            if let Some((_, second)) = ports[index + 1..].iter().find(|(other, _)| other == port) {
+                return Err(XtaskError::SamePort { port: *port, first, second });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Runs the demo. After the story an interrupt is its regular end.
 pub(crate) async fn run(args: &DemoArgs) -> Result<()> {
     let story = async {
@@ -53,6 +72,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<()> {
 }
 
 async fn set_up(args: &DemoArgs) -> Result<World> {
+    args.check_ports()?;
     ensure_port_free(args.port, "the proxy", "--port")?;
     ensure_port_free(args.admin_port, "the proxy's metrics", "--admin-port")?;
     let progress = Progress::new();
@@ -60,4 +80,25 @@ async fn set_up(args: &DemoArgs) -> Result<World> {
     let (systems, program) =
         tokio::try_join!(world::systems(&ports, &progress), build::proxy(args.debug, &progress))?;
     World::create(systems, program, args.port, args.admin_port, &progress).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_for_two_purposes_is_told() {
+        let usual = DemoArgs {
+            once: true,
+            port: 8443,
+            admin_port: 9600,
+            engine_port: 9200,
+            keycloak_port: 8180,
+            debug: false,
+        };
+        usual.check_ports().unwrap();
+        let clash = DemoArgs { engine_port: 9500, ..usual };
+        let message = clash.check_ports().unwrap_err().to_string();
+        assert!(message.contains("--admin-port") && message.contains("--engine-port"), "{message}");
+    }
 }

@@ -22,6 +22,8 @@ pub(crate) enum XtaskError {
     Step { step: String, reason: String, logs: String },
     #[error("cannot write {path}: {source}")]
     Write { path: String, source: std::io::Error },
+    #[error("port {port} is wanted twice: by {first} and by {second}; choose different ports")]
+    SamePort { port: u16, first: &'static str, second: &'static str },
     #[error("no testbed is running; start one with `cargo xtask testbed up`")]
     NotRunning,
     #[error("interrupted; what was started has been stopped")]
@@ -34,6 +36,7 @@ impl XtaskError {
         match self {
             Self::Failed { .. } | Self::FailedWithOutput { .. } | Self::Step { .. } | Self::NotRunning => 1,
             Self::Runtime(_) | Self::Testbed(_) | Self::Spawn { .. } | Self::Write { .. } => 3,
+            Self::SamePort { .. } => 2,
             Self::Interrupted => 130,
         }
     }

@@ -19,11 +19,7 @@ pub(crate) struct TestArgs {
 /// Formats and lints, compiles, boots and tests. Everything is tried, so that one run tells all that is wrong; the
 /// first failure is returned.
 pub(crate) async fn run(args: &TestArgs) -> Result<()> {
-    let test = |before: &[&str]| {
-        let own = ["test", "--workspace"].iter().chain(before).map(|&part| part.to_owned());
-        let all: Vec<String> = own.chain(args.cargo_args.iter().cloned()).collect();
-        all
-    };
+    let test = |before: &[&str]| test_arguments(before, &args.cargo_args);
     let prepare = async {
         let linted = if args.cargo_args.is_empty() { lint().await } else { Ok(()) };
         let compiled = cargo(&test(&["--no-run"])).run().await;
@@ -54,9 +50,40 @@ pub(crate) async fn run(args: &TestArgs) -> Result<()> {
     tested.and(linted)
 }
 
+/// The arguments for cargo. Beside `--workspace` it would ignore a package that is named.
+fn test_arguments(before: &[&str], rest: &[String]) -> Vec<String> {
+    let for_cargo = rest.iter().take_while(|argument| *argument != "--");
+    let names_package =
+        for_cargo.into_iter().any(|argument| argument.starts_with("-p") || argument.starts_with("--package"));
+    let scope: &[&str] = if names_package { &["test"] } else { &["test", "--workspace"] };
+    scope.iter().chain(before).map(|&part| part.to_owned()).chain(rest.iter().cloned()).collect()
+}
+
 /// Checks format and lints; both, even if the first fails.
 pub(crate) async fn lint() -> Result<()> {
     let formatted = cargo(&["fmt", "--all", "--check"]).run().await;
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     formatted.and(cargo(&clippy).run().await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_package_takes_the_place_of_the_workspace() {
+        let arguments = |text: &str| {
+            let rest: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            test_arguments(&["--no-run"], &rest).join(" ")
+        };
+        for (given, expected) in [
+            ("", "test --workspace --no-run"),
+            ("scopes", "test --workspace --no-run scopes"),
+            ("-p e2e scopes", "test --no-run -p e2e scopes"),
+            ("--package=e2e", "test --no-run --package=e2e"),
+            ("-- -p", "test --workspace --no-run -- -p"),
+        ] {
+            assert_eq!(arguments(given), expected);
+        }
+    }
 }

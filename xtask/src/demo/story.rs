@@ -204,9 +204,9 @@ impl Teller<'_> {
     ) -> Result<String> {
         self.begin(title);
         let keycloak = &self.world.info.keycloak;
-        ui::command(&format!("{name}=$({} | …)", token_curl(keycloak, client, scope)));
+        ui::command(&token_curl(keycloak, client, scope));
         let token = keycloak.token(client, scope).await?;
-        ui::outcome(&format!("a token of {client} with the scope {scope}"));
+        ui::outcome(&format!("a token of {client} with the scope {scope}, called ${name} below"));
         Ok(token)
     }
 

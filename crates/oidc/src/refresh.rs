@@ -14,6 +14,8 @@ use crate::{FetchError, KeySource};
 
 /// How long a discovery document is used before it is fetched again together with the keys.
 const METADATA_AGE: Duration = Duration::from_hours(1);
+/// Whatever configuration and provider say, documents are not fetched more often on schedule.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(1);
 /// The first and the longest pause between attempts while a provider cannot be reached.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
@@ -144,7 +146,7 @@ impl Provider {
                         problem: "names no `introspection_endpoint` in its discovery document; configure the endpoint",
                     })?;
                 }
-                return Ok(self.config.refresh);
+                return Ok(self.config.refresh.max(SHORTEST_REFRESH));
             }
             KeySource::Discovery => {
                 let metadata = self.refresh_metadata(state, now).await?;
@@ -169,9 +171,9 @@ impl Provider {
             self.epoch.fetch_add(1, Ordering::Release);
             tracing::info!(provider = %self.name, "a key was withdrawn or replaced; cached tokens are checked again");
         }
-        let longest = self.config.refresh.max(self.config.min_refetch_interval);
-        let max_age = max_age(&response.headers).unwrap_or(longest);
-        Ok(max_age.clamp(self.config.min_refetch_interval, longest))
+        let shortest = self.config.min_refetch_interval.max(SHORTEST_REFRESH);
+        let longest = self.config.refresh.max(shortest);
+        Ok(max_age(&response.headers).unwrap_or(longest).clamp(shortest, longest))
     }
 
     fn needs_metadata_for_introspection(&self) -> bool {

@@ -266,6 +266,24 @@ async fn cache_control_can_only_shorten_the_refresh() {
 }
 
 #[tokio::test]
+async fn no_setting_makes_the_refresh_a_flood() {
+    let key = TestKey::p256("k1");
+    let provider = StandIn::start(&[&key]).await;
+    provider.change(|answers| answers.jwks_headers = vec![("cache-control", "max-age=0".to_owned())]);
+    let none = Duration::ZERO;
+    let config = ProviderConfig { refresh: none, min_refetch_interval: none, ..provider.config() };
+    let bench = Bench::new(vec![config]).await;
+    let background = Background::start(&bench);
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.status().fetches, 1);
+    bench.advance(1);
+    bench.until(|status| status.fetches == 2).await;
+    background.stop().await;
+}
+
+#[tokio::test]
 async fn discovery_must_be_of_the_issuer_and_secure() {
     let key = TestKey::p256("k1");
     for (member, value, text) in [

@@ -77,10 +77,6 @@ mod tests {
         assert_eq!(clip("short", 8), "short");
         assert_eq!(clip("exactly8", 8), "exactly8");
         assert_eq!(clip("nine byte", 8), format!("nine {CUT}"));
-        assert_eq!(
-            clip("aaaaöööö", 8),
-            format!("aaaa{CUT}"),
-            "never inside a character"
-        );
+        assert_eq!(clip("aaaaöööö", 8), format!("aaaa{CUT}"), "never inside a character");
     }
 }

@@ -75,10 +75,7 @@ impl AuditLog {
     /// record is written, so under [`WhenFull::Wait`] it also bounds the requests in flight.
     pub fn open(sink: Sink, capacity: usize, when_full: WhenFull) -> Result<(Self, Writer), AuditError> {
         if !(1..=Semaphore::MAX_PERMITS).contains(&capacity) {
-            return Err(AuditError::Capacity {
-                capacity,
-                max: Semaphore::MAX_PERMITS,
-            });
+            return Err(AuditError::Capacity { capacity, max: Semaphore::MAX_PERMITS });
         }
         let output = Output::open(sink)?;
         let (queue, records) = mpsc::channel(capacity);
@@ -94,18 +91,9 @@ impl AuditLog {
             .name("audit".into())
             .spawn(move || runtime.block_on(work.run()))
             .map_err(AuditError::Thread)?;
-        let writer = Writer {
-            thread: Some(thread),
-            control: control.clone(),
-            counters: Arc::clone(&counters),
-        };
-        let inner = Arc::new(Inner {
-            queue,
-            overflow,
-            control,
-            counters,
-            when_full,
-        });
+        let writer =
+            Writer { thread: Some(thread), control: control.clone(), counters: Arc::clone(&counters) };
+        let inner = Arc::new(Inner { queue, overflow, control, counters, when_full });
         Ok((Self { inner }, writer))
     }
 
@@ -119,12 +107,7 @@ impl AuditLog {
             WhenFull::Wait => queue.reserve_owned().await.ok(),
             WhenFull::Count => queue.try_reserve_owned().ok(),
         };
-        Slot {
-            place,
-            draft: None,
-            committed: false,
-            log: Arc::clone(&self.inner),
-        }
+        Slot { place, draft: None, committed: false, log: Arc::clone(&self.inner) }
     }
 
     /// Writes a record, waiting for room as [`AuditLog::reserve`] does.
@@ -152,10 +135,7 @@ impl AuditLog {
     /// Waits until every record committed before this call is written and, in a file, on the disk.
     pub async fn flush(&self) -> Result<(), AuditError> {
         let (done, flushed) = oneshot::channel();
-        self.inner
-            .control
-            .send(Control::Flush(done))
-            .map_err(|_| AuditError::Closed)?;
+        self.inner.control.send(Control::Flush(done)).map_err(|_| AuditError::Closed)?;
         flushed.await.map_err(|_| AuditError::Closed)?
     }
 
@@ -163,11 +143,8 @@ impl AuditLog {
     pub fn stats(&self) -> Stats {
         let counters = &self.inner.counters;
         let outstanding = counters.outstanding();
-        let (lost, waiting) = if counters.finished.load(Acquire) {
-            (outstanding, 0)
-        } else {
-            (0, outstanding)
-        };
+        let (lost, waiting) =
+            if counters.finished.load(Acquire) { (outstanding, 0) } else { (0, outstanding) };
         let slots = self.inner.queue.max_capacity();
         Stats {
             written: counters.written.load(Relaxed),
@@ -191,10 +168,7 @@ impl AuditLog {
     /// As [`AuditLog::close`], with a patience of the caller's choice.
     pub async fn close_within(self, patience: Duration) -> Result<(), AuditError> {
         let (done, closed) = oneshot::channel();
-        let order = Control::Close {
-            patience,
-            done: Some(done),
-        };
+        let order = Control::Close { patience, done: Some(done) };
         self.inner.control.send(order).map_err(|_| AuditError::Closed)?;
         closed.await.map_err(|_| AuditError::Closed)?
     }
@@ -206,10 +180,7 @@ impl Inner {
         self.counters.accepted.fetch_add(1, Relaxed);
         if self.counters.finished.load(Acquire) {
             self.counters.drop_records(1);
-            tracing::error!(
-                request_id = record.request_id,
-                "audit record dropped: the audit log is closed"
-            );
+            tracing::error!(request_id = record.request_id, "audit record dropped: the audit log is closed");
             return;
         }
         record.missed_before = self.counters.missed.swap(0, Relaxed);
@@ -316,10 +287,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         // A closed channel means that the writer has ended already.
-        let _ = self.control.send(Control::Close {
-            patience: CLOSE_PATIENCE,
-            done: None,
-        });
+        let _ = self.control.send(Control::Close { patience: CLOSE_PATIENCE, done: None });
         if thread.join().is_err() {
             tracing::error!("the audit writer thread failed");
         }

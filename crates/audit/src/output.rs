@@ -43,15 +43,8 @@ impl Output {
                 let file = io::stdout()
                     .as_fd()
                     .try_clone_to_owned()
-                    .map_err(|source| AuditError::Open {
-                        path: "stdout".into(),
-                        source,
-                    })?;
-                Ok(Self {
-                    file: file.into(),
-                    place: None,
-                    size: 0,
-                })
+                    .map_err(|source| AuditError::Open { path: "stdout".into(), source })?;
+                Ok(Self { file: file.into(), place: None, size: 0 })
             }
             Sink::File { path, max_size, keep } => {
                 if max_size > 0 && keep == 0 {
@@ -64,15 +57,7 @@ impl Output {
                 match append_to(&path) {
                     Ok(Opened { file, size, regular }) => {
                         let rotation = (max_size > 0 && regular).then_some(Rotation { max_size, keep });
-                        Ok(Self {
-                            file,
-                            place: Some(Place {
-                                path,
-                                regular,
-                                rotation,
-                            }),
-                            size,
-                        })
+                        Ok(Self { file, place: Some(Place { path, regular, rotation }), size })
                     }
                     Err(source) => Err(AuditError::Open { path, source }),
                 }
@@ -124,12 +109,7 @@ impl Output {
 
     /// Moves the file to `path.1` and starts a new one; older ones move up and the oldest is replaced.
     pub(crate) fn rotate(&mut self) -> io::Result<()> {
-        let Some(Place {
-            path,
-            rotation: Some(rotation),
-            ..
-        }) = &self.place
-        else {
+        let Some(Place { path, rotation: Some(rotation), .. }) = &self.place else {
             return Ok(());
         };
         self.sync()?;
@@ -154,11 +134,7 @@ struct Opened {
 /// Opens for appending. A file that ends inside a line, after a crash or a full disk, gets the line ended, so that the
 /// torn record cannot spoil the next one.
 fn append_to(path: &Path) -> io::Result<Opened> {
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
     let metadata = file.metadata()?;
     let regular = metadata.is_file();
     let mut size = if regular { metadata.len() } else { 0 };
@@ -208,10 +184,7 @@ fn shift(path: &Path, keep: u32) -> io::Result<()> {
 
 /// Makes the new names last. Not every file system can; the records themselves are safe without.
 fn sync_folder(path: &Path) {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
         tracing::debug!(%error, folder = %folder.display(), "the audit folder cannot be synced");
     }

@@ -35,10 +35,7 @@ type Answer = oneshot::Sender<Result<(), AuditError>>;
 pub(crate) enum Control {
     Reopen,
     Flush(Answer),
-    Close {
-        patience: Duration,
-        done: Option<Answer>,
-    },
+    Close { patience: Duration, done: Option<Answer> },
 }
 
 /// What the writer thread holds.
@@ -123,11 +120,7 @@ impl Loop {
         if !self.flushes.is_empty() {
             let synced = self.sync();
             for flush in std::mem::take(&mut self.flushes) {
-                let end = if synced {
-                    Ok(())
-                } else {
-                    Err(AuditError::NotSynced(self.last_error()))
-                };
+                let end = if synced { Ok(()) } else { Err(AuditError::NotSynced(self.last_error())) };
                 // Whoever asked may have stopped waiting.
                 let _ = flush.send(end);
             }
@@ -154,10 +147,7 @@ impl Loop {
             let missed_before = self.counters.missed.swap(0, Relaxed);
             if missed_before > 0 {
                 self.counters.accepted.fetch_add(1, Relaxed);
-                self.encode(&Line::Gap {
-                    timestamp: Timestamp::now(),
-                    missed_before,
-                });
+                self.encode(&Line::Gap { timestamp: Timestamp::now(), missed_before });
             }
         }
         let mut pause = *BACKOFF.start();
@@ -218,9 +208,7 @@ impl Loop {
         if self.offset > 0 && self.buffer[self.offset - 1] != b'\n' {
             return line_length(rest);
         }
-        self.output
-            .room()
-            .map_or(rest.len(), |room| whole_lines(rest, room))
+        self.output.room().map_or(rest.len(), |room| whole_lines(rest, room))
     }
 
     /// Rotates. Records go on to the same file while that fails: they matter more than its size.
@@ -259,10 +247,7 @@ impl Loop {
         }
         // The old file may have ended inside this line: the new one gets the whole of it.
         let written = &self.buffer[..self.offset];
-        self.offset = written
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
+        self.offset = written.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     }
 
     /// Puts what is written onto the disk. `false` when that failed: nobody can say what the disk has.
@@ -300,22 +285,13 @@ impl Loop {
         }
         let lost = self.counters.outstanding();
         if lost > 0 {
-            tracing::error!(
-                records = lost,
-                "audit records could not be written before the log closed"
-            );
+            tracing::error!(records = lost, "audit records could not be written before the log closed");
         }
-        let (closers, flushes) = (
-            std::mem::take(&mut self.closers),
-            std::mem::take(&mut self.flushes),
-        );
+        let (closers, flushes) = (std::mem::take(&mut self.closers), std::mem::take(&mut self.flushes));
         let end = || match lost {
             0 if complete && !synced => Err(AuditError::NotSynced(self.last_error())),
             0 => Ok(()),
-            records => Err(AuditError::Lost {
-                records,
-                last_error: self.last_error(),
-            }),
+            records => Err(AuditError::Lost { records, last_error: self.last_error() }),
         };
         for waiting in closers.into_iter().chain(flushes) {
             // Whoever asked may have stopped waiting.
@@ -338,10 +314,7 @@ fn count_lines(bytes: &[u8]) -> u64 {
 
 /// The length of the first line with its end.
 fn line_length(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(bytes.len(), |end| end + 1)
+    bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1)
 }
 
 /// The length of the lines that fit whole into `room`.
@@ -350,8 +323,5 @@ fn whole_lines(bytes: &[u8], room: u64) -> usize {
     if bytes.len() <= room {
         return bytes.len();
     }
-    bytes[..room]
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1)
+    bytes[..room].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }

@@ -83,7 +83,7 @@ async fn closing_after_a_refusal_waits_for_the_client_and_takes_what_it_sends() 
     for _ in 0..3 {
         assert!(shutdown.as_mut().poll(&mut cx).is_pending(), "the client has not ended its side");
         // As much as the connection holds: only a reader makes room for the next round.
-        client.write_all(&[b'x'; 64 * 1024]).await.unwrap();
+        client.write_all(&vec![b'x'; 64 * 1024]).await.unwrap();
     }
     assert_eq!(
         read_all(&mut client).await,

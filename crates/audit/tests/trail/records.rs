@@ -1,0 +1,146 @@
+//! What a line says, and what no client can make it say.
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use audit::{Decision, EngineIdentity, Outcome, Record};
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::support::{file, lines, open, record};
+
+fn docs(name: &str) -> String {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../docs", name].iter().collect();
+    fs::read_to_string(path).unwrap()
+}
+
+async fn written(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let (log, writer) = open(file(&path));
+    for record in records {
+        log.write(record).await;
+    }
+    drop(log);
+    writer.join().unwrap();
+    lines(&path)
+}
+
+/// A record with everything in it.
+fn full() -> Record {
+    let text = |text: &str| Some(text.to_owned());
+    Record {
+        decision: Decision::Allow,
+        outcome: Outcome::Complete,
+        layer: Some("scope".into()),
+        reason: Some("not_permitted".into()),
+        detail: text("the token does not permit write on logs-a"),
+        permitted_by: vec!["read:logs-*".into()],
+        client_id: text("agent"),
+        user_id: text("ada"),
+        subject: text("248289761001"),
+        issuer: text("https://login.example.org/"),
+        provider: text("corporate"),
+        token_id: text("f2c4"),
+        scopes: vec!["read:logs-*".into(), "monitor:cluster".into()],
+        action: Some("read".into()),
+        operation: Some("search".into()),
+        targets: vec!["logs-a".into()],
+        cluster: text("main"),
+        engine_identity: Some(EngineIdentity {
+            kind: "signed_jwt".into(),
+            user: "ada".into(),
+            roles: vec!["logs_reader".into()],
+        }),
+        status: Some(200),
+        engine_status: Some(200),
+        node: text("https://node-1.example.org:9200"),
+        request_bytes: 12,
+        response_bytes: 3456,
+        duration_us: 7890,
+        upstream_us: Some(7000),
+        source: Some("[2001:db8::1]:40312".parse().unwrap()),
+        tls: Some("TLSv1.3".into()),
+        http_version: "HTTP/2".into(),
+        trace_id: text("4bf92f3577b34da6a3ce929d0e0e4736"),
+        ..record("0193f0e2")
+    }
+}
+
+#[tokio::test]
+async fn lines_keep_to_the_published_schema() {
+    let schema: Value = serde_json::from_str(&docs("audit-record.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let gap = serde_json::json!({
+        "event": "gap", "timestamp": "2031-05-04T03:02:01.000000Z", "missed_before": 3
+    });
+    for line in written([full(), record("least")]).await.into_iter().chain([gap]) {
+        let errors: Vec<_> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    assert!(!validator.is_valid(&serde_json::json!({ "event": "request" })));
+}
+
+#[tokio::test]
+async fn schema_and_guide_name_every_field() {
+    let schema: Value = serde_json::from_str(&docs("audit-record.schema.json")).unwrap();
+    let guide = docs("audit.md");
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let line = written([full()]).await.remove(0);
+    let described = keys(&schema["$defs"]["request"]["properties"]);
+    let mut present = keys(&line);
+    present.insert("missed_before".to_owned());
+    assert_eq!(described, present);
+    let roles = keys(&line["engine_identity"]);
+    assert_eq!(keys(&schema["$defs"]["engine_identity"]["properties"]), roles);
+    for field in present {
+        assert!(guide.contains(&format!("| `{field}` |")), "docs/audit.md does not describe `{field}`");
+    }
+}
+
+#[tokio::test]
+async fn a_record_cannot_hold_another() {
+    let forged = "x\"}\n{\"event\":\"request\",\"decision\":\"allow\"}\r\n\0\u{2028}\u{85}\u{1b}[2J";
+    let mut record = Record::begin(forged, forged, forged);
+    for field in [
+        &mut record.client_id,
+        &mut record.user_id,
+        &mut record.subject,
+        &mut record.detail,
+        &mut record.node,
+    ] {
+        *field = Some(forged.to_owned());
+    }
+    record.scopes = vec![forged.to_owned()];
+    record.targets = vec![forged.to_owned()];
+    let lines = written([record]).await;
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["decision"], "error");
+    assert_eq!(lines[0]["client_id"], forged);
+}
+
+#[tokio::test]
+async fn no_query_is_written_and_everything_is_bounded() {
+    let secret = "c2VjcmV0";
+    for path in [format!("/logs/_search?token={secret}"), format!("/logs/_search#{secret}")] {
+        let lines = written([Record::begin("1", "GET", path)]).await;
+        assert_eq!(lines[0]["path"], "/logs/_search");
+    }
+    let long = "é".repeat(100_000);
+    let mut record = Record::begin(&long, &long, &long);
+    record.subject = Some(long.clone());
+    record.scopes = vec![long.clone(); 2];
+    record.targets = (0..5000).map(|number| format!("logs-{number}")).collect();
+    let line = written([record]).await.remove(0);
+    assert!(line.to_string().len() < 20_000, "{}", line.to_string().len());
+    assert!(line["subject"].as_str().unwrap().ends_with('…'));
+    let targets = line["targets"].as_array().unwrap();
+    assert_eq!(targets.last().unwrap(), "… and 4744 more");
+}
+
+#[tokio::test]
+async fn times_have_microseconds_and_are_in_utc() {
+    let mut record = record("1");
+    record.timestamp = "2031-05-04T03:02:01+02:00".parse().unwrap();
+    let line = written([record]).await.remove(0);
+    assert_eq!(line["timestamp"], "2031-05-04T01:02:01.000000Z");
+}

@@ -1,1 +1,24 @@
 //! End-to-end tests against a real engine and a real identity provider.
+//!
+//! The library is what the tests share: a proxy that runs inside the test ([`RunningProxy`]), clients that speak HTTP or
+//! raw bytes to it ([`Client`], [`raw`]), and, for what a real system cannot be made to do, stand-ins that say so in
+//! their names ([`StandInProvider`], [`StandInEngine`]).
+//!
+//! Tests that need the real systems call [`testbed::TestbedInfo::from_env`], which fails with the cure when there is none:
+//! `cargo xtask test` starts them once for all.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot be set up fails with its reason"
+)]
+
+mod client;
+mod proxy;
+mod raw;
+mod stand_in;
+
+pub use client::{Client, Reply};
+pub use proxy::{ProxyFiles, RunningProxy};
+pub use raw::{RawConnection, raw};
+pub use stand_in::{SeenRequest, StandInEngine, StandInProvider, StandIns, TokenBuilder, stand_in_config};

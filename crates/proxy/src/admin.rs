@@ -32,9 +32,7 @@ pub fn spawn(
     proxy: Arc<Proxy>,
     shutdown: watch::Receiver<bool>,
 ) -> io::Result<thread::JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     listener.set_nonblocking(true)?;
     thread::Builder::new().name("admin".to_owned()).spawn(move || {
         runtime.block_on(async move {
@@ -89,25 +87,14 @@ fn answer(proxy: &Proxy, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => {
             let readiness = proxy.readiness();
-            let status = if readiness.ready {
-                StatusCode::OK
-            } else {
-                StatusCode::SERVICE_UNAVAILABLE
-            };
-            respond(
-                status,
-                "application/json",
-                serde_json::to_vec(&readiness).unwrap_or_default(),
-            )
+            let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            respond(status, "application/json", serde_json::to_vec(&readiness).unwrap_or_default())
         }
         "/metrics" => match proxy.metrics().render() {
             Ok(metrics) => respond(StatusCode::OK, OPENMETRICS, metrics),
             Err(error) => {
                 tracing::error!(%error, "metrics cannot be rendered");
-                text(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "metrics cannot be rendered; see the log\n",
-                )
+                text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be rendered; see the log\n")
             }
         },
         _ => text(StatusCode::NOT_FOUND, "here: /metrics /livez /readyz\n"),
@@ -121,8 +108,6 @@ fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
 fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -54,11 +54,7 @@ pub async fn identify(
     };
     let token = BearerToken::from_authorization(value.as_bytes(), snapshot.limits().token_size)?;
     let principal = verify(&token, snapshot).await?;
-    Ok(Authenticated {
-        classified,
-        principal,
-        token,
-    })
+    Ok(Authenticated { classified, principal, token })
 }
 
 async fn verify(token: &BearerToken, snapshot: &Snapshot) -> Result<Arc<Principal>, TokenError> {
@@ -72,15 +68,11 @@ async fn verify(token: &BearerToken, snapshot: &Snapshot) -> Result<Arc<Principa
     let identity = providers.authenticate(token).await?;
     let fresh_until = identity.fresh_until;
     let principal = Arc::new(Principal::new(identity, snapshot));
-    snapshot
-        .tokens()
-        .insert(hash, Arc::clone(&principal), fresh_until, unix_now(), epoch);
+    snapshot.tokens().insert(hash, Arc::clone(&principal), fresh_until, unix_now(), epoch);
     Ok(principal)
 }
 
 /// Seconds since 1970. A clock before 1970 reads as the end of time: nothing cached is believed.
 fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(u64::MAX, |since| since.as_secs())
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs())
 }

@@ -30,23 +30,12 @@ pub enum AuthorizationError {
 
 /// Decides. Pure and without waiting.
 pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationError> {
-    let Authenticated {
-        classified,
-        principal,
-        token,
-    } = authenticated;
+    let Authenticated { classified, principal, token } = authenticated;
     let ask = classified.ask.map_err(AuthorizationError::Operation)?;
     let cluster = classified.received.cluster.index();
     let rights = principal.rights(cluster).ok_or(AuthorizationError::NoRights)?;
-    let permit = rights
-        .decide(&ask)
-        .map_err(|denial| AuthorizationError::Scope(Box::new(denial)))?;
-    Ok(Authorized {
-        received: classified.received,
-        permit,
-        token,
-        principal,
-    })
+    let permit = rights.decide(&ask).map_err(|denial| AuthorizationError::Scope(Box::new(denial)))?;
+    Ok(Authorized { received: classified.received, permit, token, principal })
 }
 
 impl Authorized {

@@ -65,17 +65,8 @@ pub struct Watched {
 impl Watched {
     /// Watches `inner`; `limit` is the longest time between two frames while somebody waits for one.
     pub fn new(inner: Incoming, limit: Duration) -> Self {
-        let progress = Progress {
-            ended: AtomicBool::new(inner.is_end_stream()),
-            ..Progress::default()
-        };
-        Self {
-            inner,
-            progress: Arc::new(progress),
-            limit,
-            idle: None,
-            waiting: false,
-        }
+        let progress = Progress { ended: AtomicBool::new(inner.is_end_stream()), ..Progress::default() };
+        Self { inner, progress: Arc::new(progress), limit, idle: None, waiting: false }
     }
 
     /// The shared view of this body's progress.
@@ -85,9 +76,7 @@ impl Watched {
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limit = self.limit;
-        let idle = self
-            .idle
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         if !self.waiting {
             idle.as_mut().reset(tokio::time::Instant::now() + limit);
             self.waiting = true;
@@ -108,9 +97,7 @@ impl Body for Watched {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = false;
                 if let Some(data) = frame.data_ref() {
-                    self.progress
-                        .bytes
-                        .fetch_add(data.len() as u64, Ordering::Relaxed);
+                    self.progress.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
                 }
                 if self.inner.is_end_stream() {
                     self.progress.ended.store(true, Ordering::Release);

@@ -16,11 +16,7 @@ pub struct Classified {
 /// Reads what `received` asks. A request that two readers could understand differently is refused here, whoever sent
 /// it; that an operation is unknown is found here but told after authentication.
 pub fn classify(received: Received) -> Result<Classified, Refusal> {
-    let ask = rest::classify(
-        received.method.as_str(),
-        received.target.path(),
-        received.target.query(),
-    );
+    let ask = rest::classify(received.method.as_str(), received.target.path(), received.target.query());
     match ask {
         Err(refusal) if refusal.status() == 400 => Err(refusal),
         ask => Ok(Classified { received, ask }),

@@ -36,14 +36,14 @@ pub enum Command {
     /// Run the proxy.
     ///
     /// SIGHUP, or a change of the configuration or of a file it names, reloads; a faulty configuration leaves the one
-    /// in force running and says why. SIGTERM and SIGINT let running requests end (drain_timeout), then stop.
+    /// in force running and says why. SIGTERM and SIGINT let running requests end (`drain_timeout`), then stop.
     Serve(ConfigFile),
     /// Check a configuration and report every mistake with file, line, key and cure.
     ///
     /// Nothing is bound and nothing is connected to.
     CheckConfig(CheckConfig),
     /// Print the security configuration that the engine needs, apply it, or check a running engine against it.
-    EngineSetup(EngineSetup),
+    EngineSetup(Box<EngineSetup>),
     /// Make a private key for the `signed_jwt` identity.
     ///
     /// The file is created with mode 0600 and never overwritten. The public half goes into the engine by way of
@@ -125,16 +125,11 @@ pub struct AdminAccess {
     /// User with rights on the security API.
     #[arg(long, value_name = "NAME")]
     pub admin_user: Option<String>,
-    /// File with that user's password; or set OPENSEARCH_ADMIN_PASSWORD.
+    /// File with that user's password; or set `OPENSEARCH_ADMIN_PASSWORD`.
     #[arg(long, value_name = "FILE", requires = "admin_user")]
     pub admin_password_file: Option<PathBuf>,
     /// Administrator's client certificate (PEM), instead of a user.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "admin_key",
-        conflicts_with = "admin_user"
-    )]
+    #[arg(long, value_name = "FILE", requires = "admin_key", conflicts_with = "admin_user")]
     pub admin_certificate: Option<PathBuf>,
     /// Its private key (PEM).
     #[arg(long, value_name = "FILE", requires = "admin_certificate")]

@@ -75,11 +75,8 @@ pub fn main() -> ExitCode {
             if let Failure::Outside(error) = &failure {
                 let style = anstyle::AnsiColor::Red.on_default().bold();
                 // Nobody is left to tell when standard error is gone.
-                let _ = writeln!(
-                    anstream::stderr(),
-                    "{style}error:{style:#} {}",
-                    errors::chain(error.as_ref())
-                );
+                let _ =
+                    writeln!(anstream::stderr(), "{style}error:{style:#} {}", errors::chain(error.as_ref()));
             }
             failure.exit_code()
         }

@@ -74,10 +74,7 @@ fn fold<'b>(name: &str, buffer: &'b mut [u8; FOLDED]) -> &'b str {
         *slot = byte.to_ascii_lowercase();
         length += 1;
     }
-    buffer
-        .get(..length)
-        .and_then(|folded| std::str::from_utf8(folded).ok())
-        .unwrap_or_default()
+    buffer.get(..length).and_then(|folded| std::str::from_utf8(folded).ok()).unwrap_or_default()
 }
 
 /// Further names that this cluster's engine trusts: those of its `proxy_headers` identity.
@@ -96,11 +93,7 @@ impl Reserved {
         let folded = |name: &str| fold(name, &mut [0; FOLDED]).to_owned();
         Self {
             names: names.into_iter().map(folded).collect(),
-            prefixes: prefixes
-                .into_iter()
-                .map(folded)
-                .filter(|prefix| !prefix.is_empty())
-                .collect(),
+            prefixes: prefixes.into_iter().map(folded).filter(|prefix| !prefix.is_empty()).collect(),
         }
     }
 
@@ -111,10 +104,7 @@ impl Reserved {
         TRUSTED.contains(&folded)
             || TRUSTED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
             || self.names.iter().any(|reserved| reserved == folded)
-            || self
-                .prefixes
-                .iter()
-                .any(|prefix| folded.starts_with(prefix.as_str()))
+            || self.prefixes.iter().any(|prefix| folded.starts_with(prefix.as_str()))
     }
 }
 
@@ -130,11 +120,7 @@ pub struct ConnectionNames(pub String);
 pub fn remove_hop_by_hop(headers: &mut HeaderMap, reserved: &Reserved) -> Result<(), ConnectionNames> {
     let mut named = Vec::new();
     for value in headers.get_all(header::CONNECTION) {
-        for token in value
-            .as_bytes()
-            .split(|&byte| byte == b',')
-            .map(<[u8]>::trim_ascii)
-        {
+        for token in value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
             if token.is_empty()
                 || token.eq_ignore_ascii_case(b"close")
                 || token.eq_ignore_ascii_case(b"keep-alive")
@@ -169,11 +155,8 @@ fn end_to_end(name: &HeaderName) -> bool {
 
 /// Removes every field an upstream could trust. To be called after [`remove_hop_by_hop`] and before anything is added.
 pub fn remove_trusted(headers: &mut HeaderMap, reserved: &Reserved) {
-    let trusted: smallvec::SmallVec<[HeaderName; 8]> = headers
-        .keys()
-        .filter(|name| reserved.is_trusted(name.as_str()))
-        .cloned()
-        .collect();
+    let trusted: smallvec::SmallVec<[HeaderName; 8]> =
+        headers.keys().filter(|name| reserved.is_trusted(name.as_str())).cloned().collect();
     for name in &trusted {
         headers.remove(name);
     }
@@ -202,10 +185,8 @@ pub fn wants_trailers(headers: &HeaderMap) -> bool {
 /// A text as a header value, with what a value cannot hold replaced.
 pub fn text_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| {
-        let visible: String = text
-            .chars()
-            .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
-            .collect();
+        let visible: String =
+            text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
         HeaderValue::from_str(&visible).unwrap_or(HeaderValue::from_static(""))
     })
 }
@@ -245,15 +226,9 @@ mod tests {
         ] {
             assert!(reserved.is_trusted(name), "{name} must not pass");
         }
-        for name in [
-            "content-type",
-            "accept",
-            "x-opaque-id",
-            "user-agent",
-            "traceparent",
-            "osd-xsrf",
-            "x-corp",
-        ] {
+        for name in
+            ["content-type", "accept", "x-opaque-id", "user-agent", "traceparent", "osd-xsrf", "x-corp"]
+        {
             assert!(!reserved.is_trusted(name), "{name} may pass");
         }
     }
@@ -277,11 +252,7 @@ mod tests {
             headers.insert("x-hop", HeaderValue::from_static("1"));
             headers.insert("x-kept", HeaderValue::from_static("1"));
             let outcome = remove_hop_by_hop(&mut headers, &Reserved::default());
-            assert_eq!(
-                outcome,
-                expected.map_err(|name: &str| ConnectionNames(name.to_owned())),
-                "{value}"
-            );
+            assert_eq!(outcome, expected.map_err(|name: &str| ConnectionNames(name.to_owned())), "{value}");
             if outcome.is_ok() {
                 assert!(!headers.contains_key(header::CONNECTION));
                 assert_eq!(headers.contains_key("x-hop"), !value.contains("x-hop"), "{value}");

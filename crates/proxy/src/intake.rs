@@ -106,21 +106,14 @@ pub fn receive(request: Request<Incoming>, snapshot: &Snapshot) -> Result<Receiv
     let (cluster, target) = snapshot.route(&host, path).ok_or(IntakeError::NoCluster)?;
 
     let trailers = headers::wants_trailers(&parts.headers);
-    let authorization = parts
-        .headers
-        .get_all(header::AUTHORIZATION)
-        .iter()
-        .cloned()
-        .collect();
+    let authorization = parts.headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
     headers::remove_hop_by_hop(&mut parts.headers, cluster.reserved())?;
     headers::remove_trusted(&mut parts.headers, cluster.reserved());
     if is_form(&parts.headers) {
         return Err(IntakeError::Form);
     }
     if trailers {
-        parts
-            .headers
-            .insert(header::TE, HeaderValue::from_static("trailers"));
+        parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     // Ours to answer, not the engine's: hyper sends 100 as soon as the body is first asked for, which is after the
     // request was allowed.
@@ -128,14 +121,7 @@ pub fn receive(request: Request<Incoming>, snapshot: &Snapshot) -> Result<Receiv
     parts.headers.remove(header::HOST);
     // Framing of the request to the engine follows from the body, never from what a client wrote: HTTP/2 requests may
     // lack a length, and hyper adds `chunked` where it is needed.
-    Ok(Received {
-        cluster,
-        method: parts.method,
-        target,
-        headers: parts.headers,
-        authorization,
-        body,
-    })
+    Ok(Received { cluster, method: parts.method, target, headers: parts.headers, authorization, body })
 }
 
 /// The one host the request is for, from the Host header and the request target (RFC 9112 §3.2, RFC 9113 §8.3.1).
@@ -153,11 +139,7 @@ pub fn host(
         .map(|value| {
             let host = Authority::try_from(value.as_bytes()).map_err(|_| IntakeError::BadHost)?;
             // User information has no place in a Host header and could make two readers see two hosts.
-            if host.as_str().contains('@') {
-                Err(IntakeError::BadHost)
-            } else {
-                Ok(host)
-            }
+            if host.as_str().contains('@') { Err(IntakeError::BadHost) } else { Ok(host) }
         })
         .transpose()?;
     match (named, authority) {
@@ -172,11 +154,7 @@ pub fn host(
 fn is_form(headers: &HeaderMap) -> bool {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
     headers.get_all(header::CONTENT_TYPE).iter().any(|value| {
-        let media_type = value
-            .as_bytes()
-            .split(|&byte| byte == b';')
-            .next()
-            .unwrap_or_default();
+        let media_type = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
         media_type.trim_ascii().eq_ignore_ascii_case(FORM)
     })
 }
@@ -190,14 +168,11 @@ mod tests {
 
     #[test]
     fn one_host_or_none() {
-        let table: [(&[&str], Option<&str>, Version, Result<&str, &str>); 8] = [
+        type Case =
+            (&'static [&'static str], Option<&'static str>, Version, Result<&'static str, &'static str>);
+        let table: [Case; 8] = [
             (&["a.example"], None, Version::HTTP_11, Ok("a.example")),
-            (
-                &["a.example"],
-                Some("a.example"),
-                Version::HTTP_11,
-                Ok("a.example"),
-            ),
+            (&["a.example"], Some("a.example"), Version::HTTP_11, Ok("a.example")),
             (&["a.example"], Some("b.example"), Version::HTTP_11, Err("host")),
             (&["a.example", "a.example"], None, Version::HTTP_11, Err("host")),
             (&["u@a.example"], None, Version::HTTP_11, Err("host")),
@@ -212,10 +187,7 @@ mod tests {
             }
             let authority = authority.map(|text| text.parse::<Authority>().unwrap());
             let outcome = host(&headers, authority.as_ref(), version);
-            let outcome = outcome
-                .as_ref()
-                .map(Authority::as_str)
-                .map_err(IntakeError::reason);
+            let outcome = outcome.as_ref().map(Authority::as_str).map_err(IntakeError::reason);
             assert_eq!(outcome, expected, "{hosts:?} {authority:?}");
         }
     }

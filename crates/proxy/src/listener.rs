@@ -74,10 +74,7 @@ pub async fn serve(
     drop(listener);
     let ended = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
-        tracing::warn!(
-            connections = connections.len(),
-            "cutting the connections that did not end in time"
-        );
+        tracing::warn!(connections = connections.len(), "cutting the connections that did not end in time");
         connections.shutdown().await;
     }
 }
@@ -117,10 +114,7 @@ async fn serve_one(
     match timeout(limits.header, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
             let session = stream.get_ref().1;
-            let peer = Peer {
-                address,
-                tls: session.protocol_version().map(version_name),
-            };
+            let peer = Peer { address, tls: session.protocol_version().map(version_name) };
             if session.alpn_protocol() == Some(b"h2") {
                 connection::serve_http2(stream, peer, proxy, shutdown).await;
             } else {

@@ -21,13 +21,11 @@ use prometheus_client::{
 pub use self::state::StateCollector;
 
 /// Upper bounds, in seconds, for what the proxy itself adds: from 10 µs.
-const ADDED_BUCKETS: [f64; 12] = [
-    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.1, 1.0,
-];
+const ADDED_BUCKETS: [f64; 12] =
+    [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.1, 1.0];
 /// Upper bounds, in seconds, for what the engine takes.
-const UPSTREAM_BUCKETS: [f64; 13] = [
-    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
-];
+const UPSTREAM_BUCKETS: [f64; 13] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 /// Every metric name begins with this.
 const PREFIX: &str = "opensearch_oauth_proxy";
@@ -191,21 +189,13 @@ impl Metrics {
             metrics.response_bytes.clone(),
         );
         registry.register("in_flight", "Requests being handled", metrics.in_flight.clone());
-        registry.register(
-            "connections",
-            "Client connections open",
-            metrics.connections.clone(),
-        );
+        registry.register("connections", "Client connections open", metrics.connections.clone());
         registry.register(
             "tls_handshake_failures",
             "TLS handshakes that failed",
             metrics.tls_failures.clone(),
         );
-        registry.register(
-            "config_reloads",
-            "Configuration reloads, by result",
-            metrics.reloads.clone(),
-        );
+        registry.register("config_reloads", "Configuration reloads, by result", metrics.reloads.clone());
         registry.register(
             "config_last_reload_successful",
             "1 when the last reload succeeded",
@@ -226,7 +216,7 @@ impl Metrics {
         self.registry.lock().register_collector(Box::new(collector));
     }
 
-    /// The exposition in OpenMetrics text format.
+    /// The exposition in `OpenMetrics` text format.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::with_capacity(8192);
         text::encode(&mut text, &self.registry.lock())?;
@@ -257,17 +247,13 @@ impl Metrics {
 
     /// Counts a refusal.
     pub fn refused(&self, layer: &'static str, reason: &'static str) {
-        self.refusals
-            .get_or_create(&RefusalLabels { layer, reason })
-            .inc();
+        self.refusals.get_or_create(&RefusalLabels { layer, reason }).inc();
     }
 
     /// Observes the time to the engine's response head, and what the proxy added to it.
     pub fn forwarded(&self, cluster: &Arc<str>, upstream: Duration, added: Duration) {
         self.upstream
-            .get_or_create(&ClusterLabel {
-                cluster: Arc::clone(cluster),
-            })
+            .get_or_create(&ClusterLabel { cluster: Arc::clone(cluster) })
             .observe(upstream.as_secs_f64());
         self.added.observe(added.as_secs_f64());
     }
@@ -277,8 +263,7 @@ impl Metrics {
         let result = if succeeded { "success" } else { "failure" };
         self.reloads.get_or_create(&ResultLabel { result }).inc();
         self.last_reload_ok.set(i64::from(succeeded));
-        self.config_generation
-            .set(i64::try_from(generation).unwrap_or(i64::MAX));
+        self.config_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
     }
 }
 

@@ -39,12 +39,7 @@ pub struct Proxy {
 impl Proxy {
     /// Puts the parts together.
     pub fn new(snapshot: Snapshot, audit: AuditLog, metrics: Arc<Metrics>, tracer: Tracer) -> Arc<Self> {
-        Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(snapshot),
-            audit,
-            metrics,
-            tracer,
-        })
+        Arc::new(Self { snapshot: ArcSwap::from_pointee(snapshot), audit, metrics, tracer })
     }
 
     /// The configuration in force.
@@ -103,10 +98,7 @@ impl Proxy {
         if audit.failing {
             problems.push("audit: records cannot be written".to_owned());
         }
-        Readiness {
-            ready: provider_ready && cluster_ready && !audit.failing,
-            problems,
-        }
+        Readiness { ready: provider_ready && cluster_ready && !audit.failing, problems }
     }
 
     /// The life of a request.
@@ -162,12 +154,7 @@ impl Proxy {
         let authorized = authorize::decide(authenticated).map_err(Rejection::Unauthorized)?;
         let identity = credential::obtain(&authorized, source).map_err(Rejection::Identity)?;
         entry.allowed(
-            authorized
-                .permit()
-                .scopes
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            authorized.permit().scopes.iter().map(ToString::to_string).collect(),
             audit::EngineIdentity {
                 kind: cluster.identity().kind().into(),
                 user: identity.name().to_owned(),
@@ -180,16 +167,10 @@ impl Proxy {
         let request_body = credentialed.progress();
         entry.watch_request(Arc::clone(&request_body));
 
-        let answer = cluster
-            .upstream()
-            .send(credentialed)
-            .await
-            .map_err(Rejection::Upstream)?;
+        let answer = cluster.upstream().send(credentialed).await.map_err(Rejection::Upstream)?;
         span.answered(answer.response.status());
         if answer.response.status() == StatusCode::UNAUTHORIZED {
-            return Err(Rejection::IdentityRefused {
-                node: answer.lease.node().to_owned(),
-            });
+            return Err(Rejection::IdentityRefused { node: answer.lease.node().to_owned() });
         }
         Ok(Forwarded { answer, request_body })
     }
@@ -218,11 +199,7 @@ struct Forwarded {
 
 impl Forwarded {
     fn respond(self, mut entry: Entry, body_idle: Duration) -> Response<ResponseBody> {
-        let crate::upstream::Answer {
-            response,
-            lease,
-            waited,
-        } = self.answer;
+        let crate::upstream::Answer { response, lease, waited } = self.answer;
         let (mut head, body) = response.into_parts();
         headers::clean_response(&mut head.headers);
         head.headers.insert(REQUEST_ID, text_value(entry.request_id()));
@@ -255,9 +232,7 @@ fn wellknown_answer(
     }
     let host = intake::host(request.headers(), request.uri().authority(), request.version()).ok();
     let target = if resource.is_empty() { "/" } else { resource }.parse().ok();
-    let found = host
-        .zip(target)
-        .and_then(|(host, target)| snapshot.route(&host, &target));
+    let found = host.zip(target).and_then(|(host, target)| snapshot.route(&host, &target));
     let Some((cluster, rest)) = found else {
         return Some(Err(StatusCode::NOT_FOUND));
     };
@@ -274,11 +249,7 @@ fn respond_own(answer: Result<Vec<u8>, StatusCode>, mut entry: Entry) -> Respons
         Err(status) => (status, Vec::new()),
     };
     entry.note(|record| {
-        record.decision = if status.is_success() {
-            audit::Decision::Allow
-        } else {
-            audit::Decision::Deny
-        };
+        record.decision = if status.is_success() { audit::Decision::Allow } else { audit::Decision::Deny };
         record.operation = Some("oauth.protected_resource_metadata".into());
         record.layer = (!status.is_success()).then(|| "request".into());
     });

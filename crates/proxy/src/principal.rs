@@ -21,11 +21,7 @@ impl Principal {
         let rights = snapshot
             .clusters()
             .iter()
-            .map(|cluster| {
-                cluster
-                    .mapper(&identity.provider)
-                    .map(|mapper| mapper.rights(&View(&identity)))
-            })
+            .map(|cluster| cluster.mapper(&identity.provider).map(|mapper| mapper.rights(&View(&identity))))
             .collect();
         Self { identity, rights }
     }

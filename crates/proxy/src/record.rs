@@ -65,18 +65,12 @@ impl Entry {
 
     /// The id that a refused client is told.
     pub fn decision_id(&self) -> uuid::Uuid {
-        self.record
-            .as_ref()
-            .map(|record| record.decision_id)
-            .unwrap_or_default()
+        self.record.as_ref().map(|record| record.decision_id).unwrap_or_default()
     }
 
     /// The id of the request, sent to the client and the engine.
     pub fn request_id(&self) -> &str {
-        self.record
-            .as_ref()
-            .map(|record| record.request_id.as_str())
-            .unwrap_or_default()
+        self.record.as_ref().map(|record| record.request_id.as_str()).unwrap_or_default()
     }
 
     /// The cluster has been found.
@@ -139,8 +133,7 @@ impl Entry {
         self.upstream = Some(waited);
         self.response = Some(progress);
         if let Some(cluster) = &self.cluster {
-            self.metrics
-                .forwarded(cluster, waited, self.begun.elapsed().saturating_sub(waited));
+            self.metrics.forwarded(cluster, waited, self.begun.elapsed().saturating_sub(waited));
         }
         self.note(|record| {
             record.node = Some(node.to_owned());
@@ -193,8 +186,7 @@ impl Drop for Entry {
                 .and_then(|code| StatusCode::from_u16(code).ok())
                 .map_or("none", status_class),
         };
-        self.metrics
-            .request_ended(&labels, record.request_bytes, record.response_bytes);
+        self.metrics.request_ended(&labels, record.request_bytes, record.response_bytes);
         if let Some((layer, reason)) = self.refusal {
             self.metrics.refused(layer, reason);
         }

@@ -64,11 +64,7 @@ struct Stamp(Vec<u8>);
 impl Stamp {
     fn of(path: &std::path::Path) -> Option<Self> {
         let content = std::fs::read(path).ok()?;
-        Some(Self(
-            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content)
-                .as_ref()
-                .to_vec(),
-        ))
+        Some(Self(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content).as_ref().to_vec()))
     }
 }
 
@@ -119,7 +115,7 @@ impl Reloader {
                 .await
                 .map_err(|_| ReloadError::Broke)?
                 .map_err(ReloadError::Mistakes)?;
-        for warning in loaded.warnings.iter() {
+        for warning in &loaded.warnings {
             tracing::warn!("{}", warning);
         }
         let previous = self.proxy.snapshot();
@@ -142,11 +138,11 @@ impl Reloader {
 
     /// Watches the folders of all files that matter, until the result is dropped.
     pub fn watch_files(self: &Arc<Self>) -> Option<Watching> {
-        let (changes, mut changed) = mpsc::unbounded_channel();
+        let (notify_change, mut changed) = mpsc::unbounded_channel();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| !event.kind.is_access()) {
                 // The receiver is gone only when nobody watches any more.
-                let _ = changes.send(());
+                let _ = notify_change.send(());
             }
         });
         let mut watcher = match watcher {
@@ -157,12 +153,8 @@ impl Reloader {
             }
         };
         // Folders, not files: editors replace files, and a mounted ConfigMap swaps a link in the folder.
-        let mut folders: Vec<PathBuf> = self
-            .lock()
-            .watched
-            .iter()
-            .filter_map(|path| path.parent().map(ToOwned::to_owned))
-            .collect();
+        let mut folders: Vec<PathBuf> =
+            self.lock().watched.iter().filter_map(|path| path.parent().map(ToOwned::to_owned)).collect();
         folders.sort_unstable();
         folders.dedup();
         for folder in &folders {
@@ -179,10 +171,7 @@ impl Reloader {
                 }
             }
         });
-        Some(Watching {
-            _watcher: watcher,
-            task,
-        })
+        Some(Watching { _watcher: watcher, task })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -193,23 +182,14 @@ impl Reloader {
 impl State {
     /// Whether a file's content differs from when it was last loaded.
     fn changed(&self) -> bool {
-        self.watched
-            .iter()
-            .zip(&self.stamps)
-            .any(|(path, stamp)| Stamp::of(path) != *stamp)
+        self.watched.iter().zip(&self.stamps).any(|(path, stamp)| Stamp::of(path) != *stamp)
     }
 
     /// Whether a file other than the configuration itself differs between the two.
     fn differs_beyond_config(&self, other: &Self, config: &std::path::Path) -> bool {
         let beyond = |state: &Self| -> Vec<(PathBuf, Option<Vec<u8>>)> {
-            let pairs = state
-                .watched
-                .iter()
-                .zip(&state.stamps)
-                .filter(|(path, _)| path.as_path() != config);
-            pairs
-                .map(|(path, stamp)| (path.clone(), stamp.as_ref().map(|stamp| stamp.0.clone())))
-                .collect()
+            let pairs = state.watched.iter().zip(&state.stamps).filter(|(path, _)| path.as_path() != config);
+            pairs.map(|(path, stamp)| (path.clone(), stamp.as_ref().map(|stamp| stamp.0.clone()))).collect()
         };
         beyond(self) != beyond(other)
     }
@@ -240,10 +220,7 @@ fn immutable_changes(old: &Config, new: &Config) -> Vec<&'static str> {
     check(old.admin == new.admin, "admin");
     check(old.audit == new.audit, "audit");
     check(old.telemetry == new.telemetry, "telemetry");
-    check(
-        old.limits.max_connections == new.limits.max_connections,
-        "limits.max_connections",
-    );
+    check(old.limits.max_connections == new.limits.max_connections, "limits.max_connections");
     check(old.drain_timeout == new.drain_timeout, "drain_timeout");
     changed
 }

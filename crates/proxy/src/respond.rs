@@ -72,11 +72,7 @@ pub struct Verdict {
 
 impl Verdict {
     fn new(status: StatusCode, layer: &'static str, reason: &'static str, detail: String) -> Self {
-        let decision = if status.is_server_error() {
-            Decision::Error
-        } else {
-            Decision::Deny
-        };
+        let decision = if status.is_server_error() { Decision::Error } else { Decision::Deny };
         Self {
             status,
             decision,
@@ -94,11 +90,7 @@ impl Verdict {
 
 /// The scope that a request needs, to be named in a challenge.
 pub fn needed_scope(ask: &Ask) -> Option<Box<str>> {
-    let scopes: Vec<String> = ask
-        .needs
-        .iter()
-        .map(|need| Scope::for_need(need, None).to_string())
-        .collect();
+    let scopes: Vec<String> = ask.needs.iter().map(|need| Scope::for_need(need, None).to_string()).collect();
     (!scopes.is_empty()).then(|| scopes.join(" ").into_boxed_str())
 }
 
@@ -138,12 +130,8 @@ impl Rejection {
             }
             Self::Unauthorized(AuthorizationError::Operation(refusal)) => of_refusal(refusal),
             Self::Unauthorized(AuthorizationError::Scope(denial)) => {
-                let mut verdict = Verdict::new(
-                    StatusCode::FORBIDDEN,
-                    "scope",
-                    "insufficient_scope",
-                    denial.to_string(),
-                );
+                let mut verdict =
+                    Verdict::new(StatusCode::FORBIDDEN, "scope", "insufficient_scope", denial.to_string());
                 verdict.scope = Some(denial.would_allow.to_string());
                 verdict.oauth_error = Some("insufficient_scope");
                 verdict.challenge = true;
@@ -200,30 +188,24 @@ impl Rejection {
                 "a request failed"
             );
         }
-        let detail = verdict.cause.as_ref().map_or_else(
-            || verdict.detail.clone(),
-            |cause| format!("{}: {cause}", verdict.detail),
-        );
+        let detail = verdict
+            .cause
+            .as_ref()
+            .map_or_else(|| verdict.detail.clone(), |cause| format!("{}: {cause}", verdict.detail));
         entry.refused(verdict.decision, verdict.layer, verdict.reason, detail);
         entry.status(verdict.status);
 
         let body = ErrorBody::new(&verdict, &entry);
         let text = serde_json::to_vec(&body).unwrap_or_default();
         let mut headers = HeaderMap::new();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json; charset=UTF-8"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(REQUEST_ID, text_value(entry.request_id()));
         headers.insert(DECISION_ID, text_value(&entry.decision_id().to_string()));
         if verdict.challenge {
             headers.insert(header::WWW_AUTHENTICATE, challenge(&verdict, resource_metadata));
         }
-        if matches!(
-            verdict.status,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
-        ) {
+        if matches!(verdict.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         if let Some(allow) = &verdict.allow {
@@ -249,10 +231,11 @@ fn of_refusal(refusal: &Refusal) -> Verdict {
 
 fn of_authentication(error: &AuthenticationError) -> Verdict {
     let (status, oauth_error) = match error {
-        // RFC 6750 §3.1: no error code for a request without any credential.
-        AuthenticationError::NoToken => (StatusCode::UNAUTHORIZED, None),
+        // RFC 6750 §3.1: no error code for a request without any credential that we know.
+        AuthenticationError::NoToken | AuthenticationError::Token(oidc::TokenError::OtherScheme) => {
+            (StatusCode::UNAUTHORIZED, None)
+        }
         AuthenticationError::SeveralCredentials => (StatusCode::BAD_REQUEST, Some("invalid_request")),
-        AuthenticationError::Token(oidc::TokenError::OtherScheme) => (StatusCode::UNAUTHORIZED, None),
         AuthenticationError::Token(error) if error.is_unavailable() => {
             (StatusCode::SERVICE_UNAVAILABLE, None)
         }
@@ -269,11 +252,9 @@ fn of_authentication(error: &AuthenticationError) -> Verdict {
 
 fn of_upstream(error: &UpstreamError) -> Verdict {
     let (status, reason, detail) = match error {
-        UpstreamError::Unreachable { .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "engine_unreachable",
-            "no node of the cluster can be reached",
-        ),
+        UpstreamError::Unreachable { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "engine_unreachable", "no node of the cluster can be reached")
+        }
         UpstreamError::Broken { .. } => (
             StatusCode::BAD_GATEWAY,
             "engine_broke_off",
@@ -294,10 +275,7 @@ fn of_upstream(error: &UpstreamError) -> Verdict {
 fn challenge(verdict: &Verdict, resource_metadata: Option<&str>) -> HeaderValue {
     let mut parameters = Vec::with_capacity(4);
     let mut quoted = |name: &str, value: &str| {
-        let safe: String = value
-            .chars()
-            .map(|c| if matches!(c, '"' | '\\') { '\'' } else { c })
-            .collect();
+        let safe: String = value.chars().map(|c| if matches!(c, '"' | '\\') { '\'' } else { c }).collect();
         parameters.push(format!("{name}=\"{safe}\""));
     };
     if let Some(error) = verdict.oauth_error {
@@ -347,10 +325,7 @@ impl<'a> ErrorBody<'a> {
             status if status.is_server_error() => "proxy_exception",
             _ => "request_refused_exception",
         };
-        let cause = Cause {
-            r#type: kind,
-            reason: &verdict.detail,
-        };
+        let cause = Cause { r#type: kind, reason: &verdict.detail };
         Self {
             error: Error {
                 root_cause: [cause],

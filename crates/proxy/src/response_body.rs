@@ -39,10 +39,7 @@ impl ResponseBody {
     pub fn own(bytes: impl Into<Bytes>, mut entry: Entry) -> Self {
         let bytes = bytes.into();
         entry.own_answer(bytes.len());
-        let mut body = Self(Kind::Own {
-            bytes,
-            entry: Some(entry),
-        });
+        let mut body = Self(Kind::Own { bytes, entry: Some(entry) });
         if body.is_end_stream() {
             body.own_ended();
         }
@@ -51,12 +48,7 @@ impl ResponseBody {
 
     /// The engine's answer; `request` is the progress of the request's body on the same connection.
     pub fn engine(body: Watched, lease: Lease, request: Arc<Progress>, entry: Entry) -> Self {
-        let mut engine = Box::new(Engine {
-            body,
-            lease: Some(lease),
-            request,
-            entry: Some(entry),
-        });
+        let mut engine = Box::new(Engine { body, lease: Some(lease), request, entry: Some(entry) });
         if engine.body.is_end_stream() {
             engine.complete();
         }

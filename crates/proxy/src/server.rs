@@ -102,23 +102,12 @@ impl Server {
         snapshot.prepare().await;
         let metrics = Arc::new(Metrics::new());
         let proxy = Proxy::new(snapshot, audit, metrics, tracer);
-        proxy
-            .metrics()
-            .register(StateCollector::new(&proxy, certificate.clone()));
+        proxy.metrics().register(StateCollector::new(&proxy, certificate.clone()));
         let (stop_admin, admin_stopped) = watch::channel(false);
         let admin_address = admin.local_addr().map_err(ServerError::Admin)?;
         let admin = admin::spawn(admin, Arc::clone(&proxy), admin_stopped).map_err(ServerError::Admin)?;
         let reloader = Reloader::new(Arc::clone(&proxy), loaded, certificate);
-        Ok(Self {
-            proxy,
-            listener,
-            acceptor,
-            admin,
-            admin_address,
-            audit_writer,
-            reloader,
-            stop_admin,
-        })
+        Ok(Self { proxy, listener, acceptor, admin, admin_address, audit_writer, reloader, stop_admin })
     }
 
     /// The address of the public listener, with the port that was chosen for port 0.
@@ -172,11 +161,9 @@ impl Server {
 
 fn open_audit(settings: &model::Audit) -> Result<(AuditLog, audit::Writer), AuditError> {
     let sink = match &settings.sink {
-        model::AuditSink::File(file) => Sink::File {
-            path: PathBuf::from(&file.path),
-            max_size: file.max_size.bytes(),
-            keep: file.keep,
-        },
+        model::AuditSink::File(file) => {
+            Sink::File { path: PathBuf::from(&file.path), max_size: file.max_size.bytes(), keep: file.keep }
+        }
         model::AuditSink::Stdout(_) => Sink::Stdout,
     };
     let when_full = match settings.when_full {

@@ -99,10 +99,7 @@ impl Snapshot {
 
     /// The issuers, for resource metadata.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.config
-            .providers
-            .iter()
-            .map(|provider| provider.issuer.as_str())
+        self.config.providers.iter().map(|provider| provider.issuer.as_str())
     }
 
     /// Asks providers for their keys and nodes for their health, once, so that the first request finds them known.
@@ -117,10 +114,7 @@ impl Snapshot {
             let upstream = Arc::clone(cluster.upstream());
             first.spawn(async move { upstream.check_health().await });
         }
-        if tokio::time::timeout(PREPARE_TIME, first.join_all())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(PREPARE_TIME, first.join_all()).await.is_err() {
             tracing::warn!("a provider or node does not answer yet; it is asked again in the background");
         }
     }
@@ -135,11 +129,7 @@ impl Snapshot {
             .iter()
             .filter_map(|cluster| Some((cluster, cluster.accepts(host.host(), target.as_str())?)))
             .max_by_key(|(cluster, rest)| (cluster.names_host(), usize::MAX - rest.len()))?;
-        let target = if rest.len() == target.as_str().len() {
-            target.clone()
-        } else {
-            rest.parse().ok()?
-        };
+        let target = if rest.len() == target.as_str().len() { target.clone() } else { rest.parse().ok()? };
         Some((Arc::clone(cluster), target))
     }
 }

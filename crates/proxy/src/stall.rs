@@ -27,12 +27,7 @@ pub struct StallGuard<T> {
 impl<T> StallGuard<T> {
     /// Ends writing to `inner` with [`io::ErrorKind::TimedOut`] when no byte goes out for `limit`.
     pub fn new(inner: T, limit: Duration) -> Self {
-        Self {
-            inner,
-            limit,
-            timer: None,
-            stalled: false,
-        }
+        Self { inner, limit, timer: None, stalled: false }
     }
 
     /// Passes `written` on; while it is pending, the timer runs.
@@ -42,18 +37,15 @@ impl<T> StallGuard<T> {
             return written;
         }
         let limit = self.limit;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         if !self.stalled {
             timer.as_mut().reset(Instant::now() + limit);
             self.stalled = true;
         }
         match timer.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the client reads nothing",
-            ))),
+            Poll::Ready(()) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing")))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

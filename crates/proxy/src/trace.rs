@@ -51,10 +51,7 @@ impl TraceParent {
 
     /// The header's text.
     pub fn text(&self) -> String {
-        format!(
-            "00-{:032x}-{:016x}-{:02x}",
-            self.trace_id, self.span_id, self.flags
-        )
+        format!("00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
     }
 }
 
@@ -106,16 +103,10 @@ impl Tracer {
     /// Begins the span of a request.
     pub fn begin(&self, method: &Method, cluster: &str, parent: Option<TraceParent>) -> Span {
         match &self.0 {
-            None => Span {
-                context: parent,
-                recorded: None,
-            },
+            None => Span { context: parent, recorded: None },
             Some(exporting) => {
                 let recorded = exporting.begin(method, cluster, parent);
-                Span {
-                    context: Some(recorded.context()),
-                    recorded: Some(recorded),
-                }
+                Span { context: Some(recorded.context()), recorded: Some(recorded) }
             }
         }
     }
@@ -163,10 +154,7 @@ mod tests {
     #[test]
     fn only_the_exact_form_counts() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(
-            TraceParent::parse(good).map(|parent| parent.text()).as_deref(),
-            Some(good)
-        );
+        assert_eq!(TraceParent::parse(good).map(|parent| parent.text()).as_deref(), Some(good));
         for bad in [
             "",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",

@@ -104,16 +104,9 @@ pub struct Upstream {
 impl Upstream {
     /// Makes the pools; connects nowhere yet.
     pub fn new(options: UpstreamOptions) -> Self {
-        let nodes = options
-            .targets
-            .iter()
-            .map(|target| Arc::new(Node::new(target.clone(), &options)))
-            .collect();
-        Self {
-            nodes,
-            next: AtomicUsize::new(0),
-            options,
-        }
+        let nodes =
+            options.targets.iter().map(|target| Arc::new(Node::new(target.clone(), &options))).collect();
+        Self { nodes, next: AtomicUsize::new(0), options }
     }
 
     /// Checks the nodes until dropped; to be run as a task.
@@ -146,10 +139,7 @@ impl Upstream {
                     Ok(lease) => lease,
                     Err(source) => {
                         node.failed_to_connect(&source);
-                        last = Some(UpstreamError::Unreachable {
-                            node: node.name().to_owned(),
-                            source,
-                        });
+                        last = Some(UpstreamError::Unreachable { node: node.name().to_owned(), source });
                         break;
                     }
                 };
@@ -161,32 +151,31 @@ impl Upstream {
                     Some(limit) => match timeout(limit, sent).await {
                         Ok(outcome) => outcome,
                         Err(_) => {
-                            return Err(UpstreamError::Timeout {
-                                node: node.name().to_owned(),
-                                limit,
-                            });
+                            return Err(UpstreamError::Timeout { node: node.name().to_owned(), limit });
                         }
                     },
                 };
                 match outcome {
                     Ok(response) => {
-                        return Ok(Answer {
-                            response,
-                            lease,
-                            waited: begun.elapsed(),
-                        });
+                        return Ok(Answer { response, lease, waited: begun.elapsed() });
                     }
-                    // Hyper hands the request back only if none of it was written.
-                    Err(mut error) => match error.take_message() {
-                        Some(unsent) => request = unsent,
-                        None => {
-                            let source = error.into_error();
-                            return Err(UpstreamError::Broken {
-                                node: node.name().to_owned(),
-                                source,
-                            });
+                    Err(mut error) => {
+                        let unsent = error.take_message();
+                        let source = error.into_error();
+                        let node_name = || node.name().to_owned();
+                        // Hyper hands the request back only if none of it was written.
+                        let Some(unsent) = unsent else {
+                            return Err(UpstreamError::Broken { node: node_name(), source });
+                        };
+                        request = unsent;
+                        if !lease.is_reused() {
+                            // A node that closes even a new connection at once is no better than one that refuses it.
+                            let source = ConnectError::Http(source);
+                            node.failed_to_connect(&source);
+                            last = Some(UpstreamError::Unreachable { node: node_name(), source });
+                            break;
                         }
-                    },
+                    }
                 }
             }
         }

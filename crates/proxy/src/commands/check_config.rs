@@ -1,5 +1,7 @@
 //! `check-config`
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::{Failure, print};
@@ -20,17 +22,15 @@ pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
     };
     match arguments.output {
         Output::Json => {
-            let report = Report {
-                ok,
-                diagnostics: diagnostics.iter().collect(),
-            };
+            let report = Report { ok, diagnostics: diagnostics.iter().collect() };
             print(&serde_json::to_string_pretty(&report)?)?;
         }
         Output::Text => {
             let mut text = diagnostics.render(true);
             if ok {
+                // Writing to a string cannot fail.
                 let style = anstyle::AnsiColor::Green.on_default();
-                text.push_str(&format!("{style}ok{style:#} {}", path.display()));
+                let _ = write!(text, "{style}ok{style:#} {}", path.display());
             }
             print(&text)?;
         }

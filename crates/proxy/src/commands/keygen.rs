@@ -13,12 +13,8 @@ pub(super) fn run(arguments: &Keygen) -> Result<(), Failure> {
     };
     let pem = engine::generate_key(kind)?;
     let path = &arguments.out;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
             let cure = if error.kind() == std::io::ErrorKind::AlreadyExists {
                 "; a key is never overwritten, choose another name"
             } else {

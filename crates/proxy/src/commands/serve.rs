@@ -15,7 +15,7 @@ use crate::{cli::ConfigFile, server::Server};
 pub(super) fn run(file: &ConfigFile) -> Result<(), Failure> {
     let loaded = load(&file.config)?;
     start_logging(&loaded.config.telemetry)?;
-    for warning in loaded.warnings.iter() {
+    for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -64,9 +64,7 @@ fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
 fn start_logging(settings: &Telemetry) -> Result<(), Failure> {
     let filter = settings.log_level.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(filter)?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => subscriber.json().flatten_event(true).init(),

@@ -38,10 +38,7 @@ struct NodeLabels {
 impl StateCollector {
     /// For this proxy and the certificate of its listener.
     pub fn new(proxy: &Arc<Proxy>, certificate: Option<Arc<ServerCertificate>>) -> Self {
-        Self {
-            proxy: Arc::downgrade(proxy),
-            certificate,
-        }
+        Self { proxy: Arc::downgrade(proxy), certificate }
     }
 }
 
@@ -56,11 +53,7 @@ impl Collector for StateCollector {
         scrape.providers(&snapshot)?;
         scrape.nodes(&snapshot)?;
         scrape.audit(&proxy.audit().stats())?;
-        match self
-            .certificate
-            .as_ref()
-            .and_then(|certificate| certificate.not_after())
-        {
+        match self.certificate.as_ref().and_then(|certificate| certificate.not_after()) {
             Some(not_after) => scrape.certificate(not_after),
             None => Ok(()),
         }
@@ -72,11 +65,7 @@ struct Scrape<'a>(DescriptorEncoder<'a>);
 impl Scrape<'_> {
     fn tokens(&mut self, snapshot: &Snapshot) -> fmt::Result {
         let tokens = snapshot.tokens();
-        self.gauge(
-            "token_cache_entries",
-            "Tokens held in the verified-token cache",
-            size(tokens.len()),
-        )?;
+        self.gauge("token_cache_entries", "Tokens held in the verified-token cache", size(tokens.len()))?;
         self.counter(
             "token_cache_hits",
             "Verified-token cache look-ups that found the token",
@@ -91,12 +80,9 @@ impl Scrape<'_> {
 
     fn providers(&mut self, snapshot: &Snapshot) -> fmt::Result {
         let all = snapshot.providers().status();
-        let label = |status: &ProviderStatus| ProviderLabel {
-            provider: status.name.to_string(),
-        };
+        let label = |status: &ProviderStatus| ProviderLabel { provider: status.name.to_string() };
         let each = |value: fn(&ProviderStatus) -> Option<f64>| {
-            all.iter()
-                .filter_map(move |status| Some((label(status), value(status)?)))
+            all.iter().filter_map(move |status| Some((label(status), value(status)?)))
         };
         let name = "jwks_keys";
         self.family(
@@ -107,80 +93,33 @@ impl Scrape<'_> {
         )?;
         let name = "jwks_age_seconds";
         let age = each(|status| status.fetched_age.map(|age| age.as_secs_f64()));
-        self.family(
-            name,
-            "Time since the provider's keys were last fetched",
-            MetricType::Gauge,
-            age,
-        )?;
+        self.family(name, "Time since the provider's keys were last fetched", MetricType::Gauge, age)?;
         let fetches = each(|status| Some(float(status.fetches)));
-        self.family(
-            "jwks_fetches",
-            "Fetches of the provider's keys",
-            MetricType::Counter,
-            fetches,
-        )?;
+        self.family("jwks_fetches", "Fetches of the provider's keys", MetricType::Counter, fetches)?;
         let failures = each(|status| Some(float(status.failures)));
-        self.family(
-            "jwks_fetch_failures",
-            "Fetches of keys that failed",
-            MetricType::Counter,
-            failures,
-        )
+        self.family("jwks_fetch_failures", "Fetches of keys that failed", MetricType::Counter, failures)
     }
 
     fn nodes(&mut self, snapshot: &Snapshot) -> fmt::Result {
         let all: Vec<(NodeLabels, NodeStatus)> = snapshot
             .clusters()
             .iter()
-            .flat_map(|cluster| {
-                cluster
-                    .upstream()
-                    .status()
-                    .map(move |status| (cluster.name(), status))
-            })
+            .flat_map(|cluster| cluster.upstream().status().map(move |status| (cluster.name(), status)))
             .map(|(cluster, status)| {
-                (
-                    NodeLabels {
-                        cluster: cluster.to_owned(),
-                        node: status.name.clone(),
-                    },
-                    status,
-                )
+                (NodeLabels { cluster: cluster.to_owned(), node: status.name.clone() }, status)
             })
             .collect();
         let each = |value: fn(&NodeStatus) -> f64| {
-            all.iter()
-                .map(move |(labels, status)| (labels.clone(), value(status)))
+            all.iter().map(move |(labels, status)| (labels.clone(), value(status)))
         };
         let healthy = each(|status| f64::from(u8::from(status.healthy)));
-        self.family(
-            "node_healthy",
-            "1 when the node passes its health checks",
-            MetricType::Gauge,
-            healthy,
-        )?;
+        self.family("node_healthy", "1 when the node passes its health checks", MetricType::Gauge, healthy)?;
         let idle = each(|status| size(status.idle));
-        self.family(
-            "pool_idle",
-            "Idle connections to the node",
-            MetricType::Gauge,
-            idle,
-        )?;
+        self.family("pool_idle", "Idle connections to the node", MetricType::Gauge, idle)?;
         let in_use = each(|status| size(status.in_use));
-        self.family(
-            "pool_in_use",
-            "Connections to the node in use",
-            MetricType::Gauge,
-            in_use,
-        )?;
+        self.family("pool_in_use", "Connections to the node in use", MetricType::Gauge, in_use)?;
         let connects = each(|status| float(status.connects));
-        self.family(
-            "pool_connects",
-            "Connections opened to the node",
-            MetricType::Counter,
-            connects,
-        )?;
+        self.family("pool_connects", "Connections opened to the node", MetricType::Counter, connects)?;
         let failures = each(|status| float(status.connect_failures));
         self.family(
             "pool_connect_failures",
@@ -192,33 +131,18 @@ impl Scrape<'_> {
 
     fn audit(&mut self, audit: &audit::Stats) -> fmt::Result {
         self.counter("audit_written", "Audit records written", float(audit.written))?;
-        self.counter(
-            "audit_dropped",
-            "Audit records dropped (when_full: count)",
-            float(audit.dropped),
-        )?;
+        self.counter("audit_dropped", "Audit records dropped (when_full: count)", float(audit.dropped))?;
         self.counter(
             "audit_write_errors",
             "Failed attempts to write audit records",
             float(audit.write_errors),
         )?;
-        self.gauge(
-            "audit_queue_depth",
-            "Audit records waiting to be written",
-            float(audit.queue_depth),
-        )
+        self.gauge("audit_queue_depth", "Audit records waiting to be written", float(audit.queue_depth))
     }
 
     fn certificate(&mut self, not_after: SystemTime) -> fmt::Result {
-        let seconds = not_after
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
-        self.gauge(
-            "certificate_not_after_seconds",
-            "Expiry of the server certificate, as Unix time",
-            seconds,
-        )
+        let seconds = not_after.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        self.gauge("certificate_not_after_seconds", "Expiry of the server certificate, as Unix time", seconds)
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
@@ -259,10 +183,7 @@ fn prefixed(name: &str) -> String {
     format!("{}_{name}", super::PREFIX)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts stay far below 2^53, up to which a float is exact"
-)]
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53, up to which a float is exact")]
 fn float(count: u64) -> f64 {
     count as f64
 }

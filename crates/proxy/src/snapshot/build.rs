@@ -23,7 +23,7 @@ use crate::{
 pub enum BuildError {
     /// A provider's settings or CA file.
     #[error("providers")]
-    Providers(#[source] oidc::ConfigError),
+    Providers(#[source] Box<oidc::ConfigError>),
     /// A claim path.
     #[error("providers[{provider}].claims")]
     Claims {
@@ -40,7 +40,7 @@ pub enum BuildError {
         cluster: String,
         /// What is wrong with the file.
         #[source]
-        source: TlsError,
+        source: Box<TlsError>,
     },
     /// A node's URL.
     #[error("clusters[{cluster}].nodes")]
@@ -91,23 +91,16 @@ pub fn build(
     let mut clusters = Vec::with_capacity(config.clusters.len());
     for (index, settings) in config.clusters.iter().enumerate() {
         let kept = reusable.and_then(|previous| {
-            let at = previous
-                .config
-                .clusters
-                .iter()
-                .position(|candidate| candidate == settings)?;
+            let at = previous.config.clusters.iter().position(|candidate| candidate == settings)?;
             Some((previous.clusters.get(at)?, previous.tasks.get(at + 1)?))
         });
-        let upstream = match kept {
-            Some((cluster, task)) => {
-                tasks.push(Arc::clone(task));
-                Arc::clone(&cluster.upstream)
-            }
-            None => {
-                let upstream = Arc::new(Upstream::new(upstream_options(settings)?));
-                tasks.push(Task::spawn(Arc::clone(&upstream).watch_health()));
-                upstream
-            }
+        let upstream = if let Some((cluster, task)) = kept {
+            tasks.push(Arc::clone(task));
+            Arc::clone(&cluster.upstream)
+        } else {
+            let upstream = Arc::new(Upstream::new(upstream_options(settings)?));
+            tasks.push(Task::spawn(Arc::clone(&upstream).watch_health()));
+            upstream
         };
         clusters.push(Arc::new(cluster(&config, index, settings, upstream)?));
     }
@@ -133,24 +126,17 @@ pub fn build(
 
 fn providers(config: &model::Config) -> Result<Providers, BuildError> {
     let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
-    Providers::new(providers).map_err(BuildError::Providers)
+    Providers::new(providers).map_err(|error| BuildError::Providers(Box::new(error)))
 }
 
 fn provider(settings: &model::Provider) -> Result<ProviderConfig, BuildError> {
     let name = &settings.name;
     let paths = |texts: &[String]| {
         let parsed: Result<Vec<ClaimPath>, _> = texts.iter().map(|text| text.parse()).collect();
-        parsed.map_err(|source| BuildError::Claims {
-            provider: name.clone(),
-            source,
-        })
+        parsed.map_err(|source| BuildError::Claims { provider: name.clone(), source })
     };
     let mut provider = ProviderConfig::new(name, &settings.issuer, settings.audiences.clone());
-    provider.algorithms = settings
-        .algorithms
-        .iter()
-        .map(|&algorithm| self::algorithm(algorithm))
-        .collect();
+    provider.algorithms = settings.algorithms.iter().map(|&algorithm| self::algorithm(algorithm)).collect();
     provider.leeway = settings.leeway.get();
     provider.token_types.clone_from(&settings.token_types);
     provider.allow_missing_type = settings.allow_missing_type;
@@ -164,14 +150,8 @@ fn provider(settings: &model::Provider) -> Result<ProviderConfig, BuildError> {
         provider.keys = KeySource::JwksUri(url.clone());
     }
     provider.allow_http = settings.allow_http;
-    provider.tls = TlsOptions {
-        ca: settings.ca.clone(),
-        ..TlsOptions::default()
-    };
-    provider.http_proxy = settings
-        .http_proxy
-        .as_ref()
-        .map(|url| ForwardProxy::from(url.clone()));
+    provider.tls = TlsOptions { ca: settings.ca.clone(), ..TlsOptions::default() };
+    provider.http_proxy = settings.http_proxy.as_ref().map(|url| ForwardProxy::from(url.clone()));
     provider.refresh = settings.refresh.get();
     provider.min_refetch_interval = settings.min_refetch_interval.get();
     provider.introspection = settings.introspection.as_ref().map(|settings| {
@@ -211,24 +191,15 @@ fn upstream_options(settings: &model::Cluster) -> Result<UpstreamOptions, BuildE
             .as_ref()
             .map(|files| (files.certificate.clone(), files.private_key.clone())),
     };
-    let tls = transport::client_config(&tls, &[b"http/1.1"]).map_err(|source| BuildError::Tls {
-        cluster: cluster(),
-        source,
-    })?;
-    let targets = settings
-        .nodes
-        .iter()
-        .map(|url| Target::new(url, &tls))
-        .collect::<Result<_, _>>();
+    let tls = transport::client_config(&tls, &[b"http/1.1"])
+        .map_err(|source| BuildError::Tls { cluster: cluster(), source: Box::new(source) })?;
+    let targets = settings.nodes.iter().map(|url| Target::new(url, &tls)).collect::<Result<_, _>>();
     let health = &settings.health;
     if health.path.parse::<PathAndQuery>().is_err() || !health.path.starts_with('/') {
         return Err(BuildError::HealthPath(cluster()));
     }
     Ok(UpstreamOptions {
-        targets: targets.map_err(|source| BuildError::Node {
-            cluster: cluster(),
-            source,
-        })?,
+        targets: targets.map_err(|source| BuildError::Node { cluster: cluster(), source })?,
         connect_timeout: settings.connect_timeout.get(),
         response_timeout: settings.response_timeout.map(config::value::Duration::get),
         max_idle: settings.max_idle_connections,
@@ -246,16 +217,12 @@ fn cluster(
     settings: &model::Cluster,
     upstream: Arc<Upstream>,
 ) -> Result<Cluster, BuildError> {
-    let identity =
-        EngineIdentity::from_config(&settings.identity).map_err(|source| BuildError::Identity {
-            cluster: settings.name.clone(),
-            source,
-        })?;
+    let identity = EngineIdentity::from_config(&settings.identity)
+        .map_err(|source| BuildError::Identity { cluster: settings.name.clone(), source })?;
     let mut mappers = HashMap::new();
     for provider in &config.providers {
-        let mapper = config
-            .mapper_for(settings, provider)
-            .map_err(|error| BuildError::Mappings(error.to_string()))?;
+        let mapper =
+            config.mapper_for(settings, provider).map_err(|error| BuildError::Mappings(error.to_string()))?;
         mappers.insert(provider.name.clone(), mapper);
     }
     let path_prefix = settings.path_prefix.clone().unwrap_or_default();
@@ -302,17 +269,10 @@ fn reserved(identity: &model::Identity) -> Reserved {
 /// What a client may sensibly ask for: the scope strings that mappings name exactly, and those the cluster lists.
 fn scopes_supported(config: &model::Config, settings: &model::Cluster) -> Vec<String> {
     let here = |mapping: &&model::Mapping| {
-        mapping
-            .clusters
-            .as_ref()
-            .is_none_or(|clusters| clusters.contains(&settings.name))
+        mapping.clusters.as_ref().is_none_or(|clusters| clusters.contains(&settings.name))
     };
     let mut scopes: Vec<String> = settings.scopes.clone();
-    let named = config
-        .mappings
-        .iter()
-        .filter(here)
-        .filter_map(|mapping| mapping.scope.clone());
+    let named = config.mappings.iter().filter(here).filter_map(|mapping| mapping.scope.clone());
     // A `*` is part of a scope of our own form, but a wildcard over strings of any other.
     scopes.extend(named.filter(|scope| !scope.contains('*') || scope.parse::<access::Scope>().is_ok()));
     scopes.sort_unstable();

@@ -51,23 +51,14 @@ impl Exporting {
             .map_err(TracerError::Client)?;
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Client {
-                client,
-                runtime: Handle::current(),
-            })
+            .with_http_client(Client { client, runtime: Handle::current() })
             .with_endpoint(settings.endpoint.as_str())
             .build()
             .map_err(TracerError::Exporter)?;
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(
-                settings.sample_ratio,
-            ))))
-            .with_resource(
-                Resource::builder()
-                    .with_service_name(settings.service_name.clone())
-                    .build(),
-            )
+            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio))))
+            .with_resource(Resource::builder().with_service_name(settings.service_name.clone()).build())
             .build();
         let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
         Ok(Self { provider, tracer })
@@ -83,14 +74,13 @@ impl Exporting {
                 TraceState::NONE,
             ))
         });
-        let builder = self
-            .tracer
-            .span_builder(method.as_str().to_owned())
-            .with_kind(SpanKind::Server)
-            .with_attributes([
-                KeyValue::new("http.request.method", method.as_str().to_owned()),
-                KeyValue::new("opensearch.cluster.name", cluster.to_owned()),
-            ]);
+        let builder =
+            self.tracer.span_builder(method.as_str().to_owned()).with_kind(SpanKind::Server).with_attributes(
+                [
+                    KeyValue::new("http.request.method", method.as_str().to_owned()),
+                    KeyValue::new("opensearch.cluster.name", cluster.to_owned()),
+                ],
+            );
         Recorded(self.tracer.build_with_context(builder, &context))
     }
 
@@ -112,16 +102,12 @@ impl Recorded {
     }
 
     pub(super) fn asked(&mut self, operation: &'static str) {
-        self.0
-            .set_attribute(KeyValue::new("db.operation.name", operation));
+        self.0.set_attribute(KeyValue::new("db.operation.name", operation));
         self.0.update_name(Cow::Borrowed(operation));
     }
 
     pub(super) fn answered(&mut self, status: StatusCode) {
-        self.0.set_attribute(KeyValue::new(
-            "http.response.status_code",
-            i64::from(status.as_u16()),
-        ));
+        self.0.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
         if status.is_server_error() {
             self.0.set_status(Status::error(""));
         }
@@ -151,10 +137,7 @@ struct Client {
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
-        let answer = self
-            .runtime
-            .spawn(async move { client.send(request).await })
-            .await??;
+        let answer = self.runtime.spawn(async move { client.send(request).await }).await??;
         let mut response = Response::new(answer.body);
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;

@@ -55,14 +55,9 @@ pub struct Target {
 impl Target {
     /// Reads a node's URL; `tls` is used when its scheme is https.
     pub fn new(url: &Url, tls: &Arc<ClientConfig>) -> Result<Self, TargetError> {
-        let wrong = |problem| TargetError {
-            url: url.to_string(),
-            problem,
-        };
+        let wrong = |problem| TargetError { url: url.to_string(), problem };
         let host = url.host_str().ok_or_else(|| wrong("it has no host"))?;
-        let port = url
-            .port_or_known_default()
-            .ok_or_else(|| wrong("it has no port"))?;
+        let port = url.port_or_known_default().ok_or_else(|| wrong("it has no port"))?;
         let uri: Uri = url.as_str().parse().map_err(|_| wrong("it does not parse"))?;
         let authority = uri.authority().cloned().ok_or_else(|| wrong("it has no host"))?;
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -75,12 +70,7 @@ impl Target {
             "http" => None,
             _ => return Err(wrong("its scheme is neither https nor http")),
         };
-        Ok(Self {
-            host: bare,
-            port,
-            authority,
-            tls,
-        })
+        Ok(Self { host: bare, port, authority, tls })
     }
 
     /// `host:port` as in the configuration: the Host header, and the node's name in logs and metrics.
@@ -93,25 +83,19 @@ impl Target {
     where
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
     {
-        timeout(limit, self.establish())
-            .await
-            .map_err(|_| ConnectError::Timeout(limit))?
+        timeout(limit, self.establish()).await.map_err(|_| ConnectError::Timeout(limit))?
     }
 
     async fn establish<B>(&self) -> Result<SendRequest<B>, ConnectError>
     where
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
     {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(ConnectError::Tcp)?;
+        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(ConnectError::Tcp)?;
         tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
         match &self.tls {
             None => handshake(tcp).await,
             Some((config, name)) => {
-                let tls = TlsConnector::from(Arc::clone(config))
-                    .connect(name.clone(), tcp)
-                    .await;
+                let tls = TlsConnector::from(Arc::clone(config)).connect(name.clone(), tcp).await;
                 handshake(tls.map_err(ConnectError::Tls)?).await
             }
         }
@@ -123,9 +107,7 @@ where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
-    let (sender, connection) = http1::handshake(TokioIo::new(io))
-        .await
-        .map_err(ConnectError::Http)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(ConnectError::Http)?;
     tokio::spawn(async move {
         // Whoever waits for a response on this connection gets the error; an idle one is simply gone.
         if let Err(error) = connection.await {

@@ -39,19 +39,13 @@ pub(super) async fn check_all(nodes: &[Arc<Node>], options: &UpstreamOptions) {
 
 /// One check on a connection of its own: a pooled one could answer from a node that takes no new connections.
 async fn ask(node: &Node, options: &UpstreamOptions) -> Result<StatusCode, String> {
-    let mut sender = node
-        .probe(options.connect_timeout)
-        .await
-        .map_err(|error| chain(&error))?;
+    let mut sender = node.probe(options.connect_timeout).await.map_err(|error| chain(&error))?;
     let request = Request::builder()
         .method(Method::GET)
         .uri(&options.health_path)
         .header(header::HOST, node.name())
         .body(Empty::new())
         .map_err(|error| chain(&error))?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| chain(&error))?;
+    let response = sender.send_request(request).await.map_err(|error| chain(&error))?;
     Ok(response.status())
 }

@@ -96,16 +96,20 @@ impl Node {
 
     /// An idle connection, or a new one.
     pub(super) async fn lease(self: &Arc<Self>, limit: Duration) -> Result<Lease, ConnectError> {
-        let sender = match self.pool.take().await {
+        let pooled = self.pool.take().await;
+        let reused = pooled.is_some();
+        let sender = match pooled {
             Some(sender) => sender,
-            None => {
-                let sender: Sender = self.target.connect(limit).await?;
-                self.connects.fetch_add(1, Ordering::Relaxed);
-                sender
-            }
+            None => self.connect(limit).await?,
         };
         self.leased.fetch_add(1, Ordering::Relaxed);
-        Ok(Lease::new(sender, Arc::clone(self)))
+        Ok(Lease::new(sender, Arc::clone(self), reused))
+    }
+
+    async fn connect(&self, limit: Duration) -> Result<Sender, ConnectError> {
+        let sender = self.target.connect(limit).await?;
+        self.connects.fetch_add(1, Ordering::Relaxed);
+        Ok(sender)
     }
 
     /// A connection of its own for a health check, outside the pool and its figures.

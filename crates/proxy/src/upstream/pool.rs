@@ -27,11 +27,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(max_idle: usize, idle_timeout: Duration) -> Self {
-        Self {
-            idle: Mutex::new(VecDeque::new()),
-            max_idle,
-            idle_timeout,
-        }
+        Self { idle: Mutex::new(VecDeque::new()), max_idle, idle_timeout }
     }
 
     /// The most recently used connection that is still open.
@@ -65,8 +61,7 @@ impl Pool {
     /// Drops connections that closed or have been idle for too long.
     pub(super) fn sweep(&self) {
         let limit = self.idle_timeout;
-        self.lock()
-            .retain(|(sender, since)| !sender.is_closed() && since.elapsed() <= limit);
+        self.lock().retain(|(sender, since)| !sender.is_closed() && since.elapsed() <= limit);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -85,14 +80,12 @@ impl Pool {
 pub struct Lease {
     sender: Option<Sender>,
     node: Arc<Node>,
+    reused: bool,
 }
 
 impl Lease {
-    pub(super) fn new(sender: Sender, node: Arc<Node>) -> Self {
-        Self {
-            sender: Some(sender),
-            node,
-        }
+    pub(super) fn new(sender: Sender, node: Arc<Node>, reused: bool) -> Self {
+        Self { sender: Some(sender), node, reused }
     }
 
     pub(super) async fn send(
@@ -104,6 +97,11 @@ impl Lease {
             // `release` takes the lease by value, so a lease that can be asked to send has its sender.
             None => std::future::pending().await,
         }
+    }
+
+    /// Whether the connection has carried a request before this lease.
+    pub(super) fn is_reused(&self) -> bool {
+        self.reused
     }
 
     /// The node's name.

@@ -14,7 +14,7 @@ pub use client::{AuditLog, EngineInfo};
 
 use crate::cache::{create_dir, effective_uid, give_to, remove_dir};
 use crate::certs::Certificates;
-use crate::ports::ensure_port_free;
+use crate::ports::{ensure_port_free, free_ports};
 use crate::{Cache, Process, Requirements, Result, Task, TestbedError};
 use home::EngineHome;
 
@@ -68,15 +68,17 @@ impl EngineConfig {
         }
     }
 
-    /// A second node for `first`, with its data folder beside that of `first`.
-    pub fn joining(first: &EngineInfo, port: u16) -> Self {
+    /// A second node for `first`, on free ports, with its data folder beside that of `first`.
+    pub fn joining(first: &EngineInfo) -> Result<Self> {
+        let [port, transport_port] = free_ports()?;
         let data_dir = first.data_dir.with_file_name(format!("engine-{port}"));
-        Self {
+        Ok(Self {
             version: first.version.clone(),
             heap: 384,
+            transport_port,
             join: Some(first.clone()),
             ..Self::new(port, data_dir)
-        }
+        })
     }
 }
 

@@ -28,7 +28,7 @@ pub use engine::{AuditLog, Engine, EngineConfig, EngineInfo, SecurityFiles};
 pub use error::TestbedError;
 pub use info::{INFO_VARIABLE, TestbedInfo};
 pub use keycloak::{Keycloak, KeycloakConfig, KeycloakInfo};
-pub use ports::{PortOwner, ensure_port_free, port_owner};
+pub use ports::{PortOwner, ensure_port_free, free_ports, port_owner};
 pub use process::{Process, ProcessId};
 pub use progress::{Progress, Task};
 pub use requirements::{Jdk, Requirements};

@@ -36,6 +36,20 @@ pub fn ensure_port_free(port: u16, purpose: &str, option: &str) -> Result<()> {
     }
 }
 
+/// Ports of 127.0.0.1 that are free now, all different.
+pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let failed = |source| TestbedError::Start { program: "a listener on a free port".to_owned(), source };
+    // Held together, so that the system cannot name one twice.
+    let mut listeners = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+        *port = listener.local_addr().map_err(failed)?.port();
+        listeners.push(listener);
+    }
+    Ok(ports)
+}
+
 /// The process that listens on `port`, as far as `/proc` shows it to this account.
 pub fn port_owner(port: u16) -> Option<PortOwner> {
     let sockets: HashSet<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
@@ -86,6 +100,15 @@ mod tests {
         for part in [&port.to_string(), "the engine", "--engine-port", &format!("pid {}", std::process::id())]
         {
             assert!(message.contains(part), "{part} in {message}");
+        }
+    }
+
+    #[test]
+    fn free_ports_are_free_and_differ() {
+        let [a, b, c] = free_ports().unwrap();
+        assert!(a != b && b != c && a != c);
+        for port in [a, b, c] {
+            ensure_port_free(port, "a test", "none").unwrap();
         }
     }
 

@@ -240,7 +240,7 @@ impl Recipe<'_> {
         }
     }
 
-    /// The class with which a module enters the engine: by custom `…ModulePlugin`.
+    /// The class with which a module enters the engine: by custom `…ModulePlugin` or `…Plugin`.
     async fn plugin_class(&self, jar: &Path) -> Result<String> {
         let log = self.work.join("list.log");
         let mut command = Command::new(self.jdk.program("jar"));
@@ -297,11 +297,10 @@ impl Recipe<'_> {
 }
 
 fn plugin_class(listing: &str) -> Option<String> {
-    listing
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(".class"))
-        .find(|class| class.ends_with("ModulePlugin") && !class.contains('$'))
-        .map(|class| class.replace('/', "."))
+    let classes = || listing.lines().filter_map(|line| line.trim().strip_suffix(".class"));
+    let ending = |end: &str| classes().find(|class| class.ends_with(end) && !class.contains('$'));
+    // The 2.x line named some of them without `Module`.
+    ending("ModulePlugin").or_else(|| ending("Plugin")).map(|class| class.replace('/', "."))
 }
 
 fn with_optional_rule_framework(descriptor: &str) -> String {
@@ -388,6 +387,8 @@ mod tests {
         let listing =
             "META-INF/\norg/x/XModulePlugin$1.class\norg/x/Other.class\norg/x/XModulePlugin.class\n";
         assert_eq!(plugin_class(listing).unwrap(), "org.x.XModulePlugin");
+        let older = "org/x/MatrixAggregationPlugin.class\n";
+        assert_eq!(plugin_class(older).unwrap(), "org.x.MatrixAggregationPlugin");
         assert_eq!(plugin_class("org/x/Plugin.txt\n"), None);
     }
 

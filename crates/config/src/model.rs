@@ -249,6 +249,7 @@ pub struct Cluster {
     pub response_timeout: Option<Duration>,
     /// Idle connections kept for each node.
     #[serde(default = "defaults::max_idle")]
+    #[schemars(range(max = 100_000))]
     pub max_idle_connections: usize,
     /// How long an idle connection is kept.
     #[serde(default = "defaults::idle_timeout")]

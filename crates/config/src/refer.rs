@@ -78,10 +78,10 @@ impl Follower<'_, '_> {
             }
             return;
         }
-        if ["${env:", "${file:"].iter().any(|start| text.contains(start)) {
+        if text.contains("${") {
             return self.findings.error(
                 at,
-                "references are not resolved here, only where a secret is expected",
+                "references are resolved only where a secret is expected, not here",
                 "write the value itself",
             );
         }

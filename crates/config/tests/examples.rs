@@ -1,9 +1,5 @@
 //! Every configuration under `examples/` is one that loads, given the files and variables it refers to.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test ends at the first thing that is not as it should be"
-)]
+#![expect(clippy::expect_used, reason = "a test ends at the first thing that is not as it should be")]
 
 #[path = "support/plenty.rs"]
 mod support;

@@ -155,18 +155,22 @@ fn grant(at: &At, mapping: &Mapping, scopes: &[Scope], parts: &Parts, findings: 
     let others_give_scopes = parts.mappings.items.iter().any(|(_, other)| {
         other.as_ref().is_none_or(|other| !other.grant.scopes.is_empty() && same_tokens(other, mapping))
     });
-    let native = parts.providers.items.iter().any(|(_, provider)| {
-        provider.as_ref().is_none_or(|provider| {
-            provider.native_scopes && mapping.provider.as_ref().is_none_or(|name| *name == provider.name)
-        })
-    });
-    if grant.scopes.is_empty() && !others_give_scopes && !native {
+    if grant.scopes.is_empty() && !others_give_scopes && !native(mapping, parts) {
         findings.warning(
             &at,
             "gives no access: roles only go along with what scopes allow, and nothing gives the tokens a scope",
             "add `scopes`",
         );
     }
+}
+
+/// True if tokens of this mapping may bring scopes that count as they are.
+fn native(mapping: &Mapping, parts: &Parts) -> bool {
+    parts.providers.items.iter().any(|(_, provider)| {
+        provider.as_ref().is_none_or(|provider| {
+            provider.native_scopes && mapping.provider.as_ref().is_none_or(|name| *name == provider.name)
+        })
+    })
 }
 
 /// False if no token can meet both.

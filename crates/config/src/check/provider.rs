@@ -40,6 +40,9 @@ fn one(at: &At, provider: &Provider, findings: &mut Semantic<'_, '_>) {
             "give the issuer as the provider's tokens have it, such as `https://id.example/realms/main`",
         ),
     }
+    if provider.issuer.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        findings.error(&issuer, "holds white space, which no token's `iss` has", "remove it");
+    }
     if let Some(url) = &provider.jwks_uri {
         url::check(&at.key("jwks_uri"), url, Shape::WithQuery, http, findings);
     }

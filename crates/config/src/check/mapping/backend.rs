@@ -34,11 +34,11 @@ pub(super) fn one(
         return;
     };
     let at = at.key("backend_user");
-    if mapping.grant.scopes.is_empty() && mapping.scope.is_none() {
+    if mapping.grant.scopes.is_empty() && !(mapping.scope.is_some() && super::native(mapping, parts)) {
         findings.error(
             &at,
             "belongs to no scope, so that no request would run as this user",
-            "grant `scopes` beside it, or make `scope` the condition",
+            "grant `scopes` beside it; without them, `scope` must be a condition that native scopes meet",
         );
     }
     if backends.is_empty() && parts.clusters.is_complete() {

@@ -21,6 +21,15 @@ pub(crate) struct Output {
     size: u64,
 }
 
+/// What opening a path anew led to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reopened {
+    /// A line begun before is not there, or has been ended.
+    Fresh,
+    /// The same stream, in which a line begun before goes on: standard output, or a pipe.
+    Same,
+}
+
 #[derive(Debug)]
 struct Place {
     path: PathBuf,
@@ -65,6 +74,13 @@ impl Output {
         }
     }
 
+    /// A sink that already is open, and what opens in its place.
+    #[cfg(test)]
+    pub(crate) fn with(file: File, path: Option<PathBuf>) -> Self {
+        let place = path.map(|path| Place { path, regular: false, rotation: None });
+        Self { file, place, size: 0 }
+    }
+
     /// How many bytes may be written before the file must be rotated; `None` without bound.
     pub(crate) fn room(&self) -> Option<u64> {
         let rotation = self.place.as_ref()?.rotation?;
@@ -96,15 +112,14 @@ impl Output {
     }
 
     /// Opens the path anew. On an error the old file stays in use.
-    pub(crate) fn reopen(&mut self) -> io::Result<()> {
-        let Some(place) = &mut self.place else {
-            return Ok(());
-        };
+    pub(crate) fn reopen(&mut self) -> io::Result<Reopened> {
+        let Some(place) = &mut self.place else { return Ok(Reopened::Same) };
         let Opened { file, size, regular } = append_to(&place.path)?;
+        let reopened = if regular || place.regular { Reopened::Fresh } else { Reopened::Same };
         place.regular = regular;
         self.file = file;
         self.size = size;
-        Ok(())
+        Ok(reopened)
     }
 
     /// Moves the file to `path.1` and starts a new one; older ones move up and the oldest is replaced.
@@ -117,6 +132,7 @@ impl Output {
         if same_file(&self.file, path)? {
             shift(path, rotation.keep)?;
         }
+        // A file is rotated at the end of a line only, so there is none to begin again.
         self.reopen()?;
         if let Some(Place { path, .. }) = &self.place {
             sync_folder(path);

@@ -15,7 +15,15 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{AuditError, Record, output::Output, record::Line, stats::Counters};
+use crate::{
+    AuditError, Record,
+    output::{Output, Reopened},
+    record::Line,
+    stats::Counters,
+};
+
+#[cfg(test)]
+mod tests;
 
 /// Most records put into one write.
 const BATCH: usize = 512;
@@ -241,13 +249,15 @@ impl Loop {
 
     fn reopen(&mut self) {
         self.sync();
-        if let Err(error) = self.output.reopen() {
-            self.failed(&format!("cannot reopen the file: {error}"));
-            return;
+        match self.output.reopen() {
+            Ok(Reopened::Fresh) => {
+                // The old file may have ended inside a line: the new one gets the whole of it.
+                let written = &self.buffer[..self.offset];
+                self.offset = written.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            }
+            Ok(Reopened::Same) => {}
+            Err(error) => self.failed(&format!("cannot reopen the file: {error}")),
         }
-        // The old file may have ended inside this line: the new one gets the whole of it.
-        let written = &self.buffer[..self.offset];
-        self.offset = written.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     }
 
     /// Puts what is written onto the disk. `false` when that failed: nobody can say what the disk has.

@@ -27,8 +27,9 @@ pub(crate) fn lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The request ids in a file, in order.
 pub(crate) fn ids(path: &Path) -> Vec<String> {
-    lines(path).iter().map(|line| line["request_id"].as_str().unwrap().to_owned()).collect()
+    lines(path).iter().filter_map(|line| line["request_id"].as_str()).map(str::to_owned).collect()
 }
 
 pub(crate) fn numbered(path: &Path, number: usize) -> PathBuf {

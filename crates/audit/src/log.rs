@@ -196,13 +196,13 @@ impl Inner {
             },
             (Err(TrySendError::Full(record) | TrySendError::Closed(record)), _) => record,
         };
-        self.counters.missed.fetch_add(refused.missed_before, Relaxed);
-        self.counters.drop_records(1);
-        tracing::error!(
-            request_id = refused.request_id,
-            dropped = self.counters.dropped.load(Relaxed),
-            "audit record dropped: the audit queue is full or closed"
-        );
+        let told = refused.missed_before;
+        let untold = self.counters.missed.fetch_add(told + 1, Relaxed);
+        let dropped = self.counters.dropped.fetch_add(1, Relaxed) + 1;
+        // Once for each gap: a message for each record would be a flood of its own.
+        if told == 0 && untold == 0 {
+            tracing::error!(dropped, "audit records are being dropped: the audit queue is full or closed");
+        }
     }
 }
 

@@ -26,6 +26,11 @@ pub(crate) enum XtaskError {
     SamePort { port: u16, first: &'static str, second: &'static str },
     #[error("no testbed is running; start one with `cargo xtask testbed up`")]
     NotRunning,
+    #[error(
+        "the running testbed was started by another version of this code and would not match the tests; \
+         stop it with `cargo xtask testbed down` and run the command again"
+    )]
+    Outdated,
     #[error("interrupted; what was started has been stopped")]
     Interrupted,
 }
@@ -35,7 +40,11 @@ impl XtaskError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Failed { .. } | Self::FailedWithOutput { .. } | Self::Step { .. } | Self::NotRunning => 1,
-            Self::Runtime(_) | Self::Testbed(_) | Self::Spawn { .. } | Self::Write { .. } => 3,
+            Self::Runtime(_)
+            | Self::Testbed(_)
+            | Self::Spawn { .. }
+            | Self::Write { .. }
+            | Self::Outdated => 3,
             Self::SamePort { .. } => 2,
             Self::Interrupted => 130,
         }

@@ -52,7 +52,10 @@ pub(crate) fn running() -> Result<Option<(PathBuf, TestbedInfo)>> {
         return Ok(None);
     }
     let info = TestbedInfo::read(&path)?;
-    Ok(info.is_running().then_some((path, info)))
+    if !info.is_running() {
+        return Ok(None);
+    }
+    if info.is_current() { Ok(Some((path, info))) } else { Err(XtaskError::Outdated) }
 }
 
 /// Where `up` writes how to reach what it started.

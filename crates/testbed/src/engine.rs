@@ -17,6 +17,7 @@ use crate::certs::Certificates;
 use crate::ports::{ensure_port_free, free_ports};
 use crate::{Cache, Process, Requirements, Result, Task, TestbedError};
 use home::EngineHome;
+pub(crate) use settings::SECURITY;
 
 /// Under which account the engine runs when we are root, which it refuses to be. `nobody` on common systems.
 const UNPRIVILEGED: u32 = 65_534;

@@ -1,6 +1,7 @@
 //! The file that tells tests where the testbed is.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct TestbedInfo {
     pub engine: EngineInfo,
     /// The identity provider.
     pub keycloak: KeycloakInfo,
+    /// What it was made of: see [`is_current`](Self::is_current).
+    #[serde(default)]
+    pub recipe: String,
 }
 
 impl TestbedInfo {
@@ -42,6 +46,11 @@ impl TestbedInfo {
         write_secret(path, text)
     }
 
+    /// Whether it is as this version of the testbed would make it: realms, security configuration, sample data.
+    pub fn is_current(&self) -> bool {
+        self.recipe == recipe()
+    }
+
     /// Whether both processes still run.
     pub fn is_running(&self) -> bool {
         self.engine.process.is_running() && self.keycloak.process.is_running()
@@ -54,6 +63,13 @@ impl TestbedInfo {
     }
 }
 
+/// A fingerprint of what a testbed is made of. Differs at most too often: between versions of the compiler.
+pub(crate) fn recipe() -> String {
+    let mut hasher = DefaultHasher::new();
+    (crate::keycloak::REALM, crate::engine::SECURITY, crate::sample::SAMPLE_INDICES).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,12 +78,18 @@ mod tests {
     fn what_is_written_is_read_again_and_what_is_no_info_is_told() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("testbed.json");
-        let info = TestbedInfo { engine: EngineInfo::example(), keycloak: KeycloakInfo::example() };
+        let info = TestbedInfo {
+            engine: EngineInfo::example(),
+            keycloak: KeycloakInfo::example(),
+            recipe: recipe(),
+        };
         info.write(&path).unwrap();
         let read = TestbedInfo::read(&path).unwrap();
         assert_eq!(read.engine.url, info.engine.url);
         assert_eq!(read.keycloak.issuer, info.keycloak.issuer);
         assert!(!read.is_running());
+        assert!(read.is_current());
+        assert!(!TestbedInfo { recipe: "older".to_owned(), ..read }.is_current());
 
         fs::write(&path, "{}").unwrap();
         let error = TestbedInfo::read(&path).unwrap_err().to_string();

@@ -13,6 +13,7 @@ pub use client::KeycloakInfo;
 use crate::cache::{create_dir, remove_dir};
 use crate::ports::ensure_port_free;
 use crate::{Cache, Process, Requirements, Result, Task, TestbedError};
+pub(crate) use home::REALM;
 use home::{DATABASE, KeycloakHome};
 
 /// How long a boot may take on a busy machine.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cache::create_dir;
+use crate::info::recipe;
 use crate::ports::ensure_port_free;
 use crate::{
     Cache, Engine, EngineConfig, Keycloak, KeycloakConfig, Progress, Requirements, Result, TestbedInfo,
@@ -75,7 +76,11 @@ impl Testbed {
             .await
         };
         let (engine, keycloak) = tokio::try_join!(engine, keycloak)?;
-        let info = TestbedInfo { engine: engine.info().clone(), keycloak: keycloak.info().clone() };
+        let info = TestbedInfo {
+            engine: engine.info().clone(),
+            keycloak: keycloak.info().clone(),
+            recipe: recipe(),
+        };
         let info_path = info.engine.data_dir.join("testbed.json");
         info.write(&info_path)?;
         Ok(Self { engine, keycloak, info, info_path })

@@ -115,6 +115,9 @@ kibanaserver: {{hash: \"{}\", reserved: true, description: The account of OpenSe
     )
 }
 
+/// All that decides what a fresh engine allows.
+pub(crate) const SECURITY: [&str; 4] = [CONFIG, AUDIT, ROLES, ROLES_MAPPING];
+
 /// Passwords only; what else a proxy needs is applied later by its own set-up command.
 const CONFIG: &str = "_meta: {type: config, config_version: 2}
 config:

@@ -14,7 +14,7 @@ use crate::{Cache, Requirements, Result};
 const RECIPE: u32 = 1;
 
 /// The realm of the tests and the demo.
-const REALM: &str = include_str!("../../data/realm-opensearch.json");
+pub(crate) const REALM: &str = include_str!("../../data/realm-opensearch.json");
 
 /// Options that are fixed when the server is built; `start --optimized` takes them as they are.
 const BUILD: [&str; 5] = [

@@ -94,7 +94,7 @@ async fn down() -> Result<()> {
 }
 
 fn show(path: &std::path::Path, info: &TestbedInfo) {
-    let TestbedInfo { engine, keycloak } = info;
+    let TestbedInfo { engine, keycloak, .. } = info;
     anstream::println!("engine      {} ({}), CA {}", engine.url, engine.version, engine.ca.display());
     anstream::println!("            user {}, audit log {}", engine.admin_user, engine.audit_log.display());
     anstream::println!("keycloak    {} ({}), issuer {}", keycloak.url, keycloak.version, keycloak.issuer);

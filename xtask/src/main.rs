@@ -7,6 +7,7 @@ mod interrupt;
 mod test;
 mod testbed_command;
 
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -29,6 +30,22 @@ type Result<T, E = XtaskError> = std::result::Result<T, E>;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    /// Reads the command line, or ends the program with a message.
+    ///
+    /// Of `test -- --nocapture`, clap would keep the `--` to itself; cargo needs it, so it is put back.
+    fn of(arguments: &[OsString]) -> Self {
+        let mut cli = Self::parse_from(arguments);
+        let escape = arguments.iter().position(|argument| argument == "--");
+        if let (Command::Test(test), Some(at)) = (&mut cli.command, escape)
+            && arguments[at + 1..].iter().eq(test.cargo_args.iter().map(OsStr::new))
+        {
+            test.cargo_args.insert(0, "--".to_owned());
+        }
+        cli
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,7 +92,8 @@ struct Ports {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = Cli::of(&arguments);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => return fail(&XtaskError::Runtime(source)),
@@ -112,9 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn arguments_after_test_go_to_cargo() {
-        let cli = Cli::parse_from(["xtask", "test", "-p", "e2e", "scopes", "--", "--nocapture"]);
-        let Command::Test(args) = cli.command else { panic!("another command") };
-        assert_eq!(args.cargo_args, ["-p", "e2e", "scopes", "--", "--nocapture"]);
+    fn arguments_after_test_go_to_cargo_as_they_are() {
+        for arguments in
+            ["-p e2e scopes -- --nocapture", "-- --nocapture", "scopes", "", "-p e2e --", "-- a -- b"]
+        {
+            let words = ["xtask", "test"].into_iter().chain(arguments.split_whitespace());
+            let words: Vec<OsString> = words.map(OsString::from).collect();
+            let Command::Test(args) = Cli::of(&words).command else { panic!("another command") };
+            assert_eq!(args.cargo_args.join(" "), arguments);
+        }
     }
 }

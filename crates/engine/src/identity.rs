@@ -156,14 +156,14 @@ impl IdentityError {
     /// A stable label for audit records and metrics.
     pub fn reason(&self) -> &'static str {
         match self {
+            Self::Attribute(AttributeError::Several { .. }) => "attribute_ambiguous",
+            Self::Attribute(AttributeError::Unsafe { .. }) => "attribute_unsafe",
             Self::ReadKey { .. }
             | Self::Key { .. }
             | Self::Lifetime(_)
             | Self::HeaderName(_)
-            | Self::UserName(_) => "identity_configuration",
-            Self::Attribute(AttributeError::Several { .. }) => "attribute_ambiguous",
-            Self::Attribute(AttributeError::Unsafe { .. }) => "attribute_unsafe",
-            Self::Attribute(_) => "identity_configuration",
+            | Self::UserName(_)
+            | Self::Attribute(_) => "identity_configuration",
             Self::Role(_) | Self::HeaderValue => "identity_not_sendable",
             Self::NoBackendUser => "no_backend_user",
             Self::ConflictingBackendUsers(_) => "conflicting_backend_users",

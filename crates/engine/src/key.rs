@@ -223,7 +223,6 @@ fn p256(der: &[u8]) -> Result<Pair, KeyError> {
         .map_err(|_| KeyError::Unsupported)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn rsa_error(error: KeyRejected) -> KeyError {
     // The library tells its reasons apart by this text only.
     if error.to_string() == "TooSmall" { KeyError::WeakRsa } else { KeyError::Unsupported }

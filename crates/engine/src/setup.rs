@@ -11,6 +11,8 @@ mod files;
 mod parts;
 mod permissions;
 mod rest_calls;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,7 +165,7 @@ impl Setup {
         };
         let name = role_name(&scope.grant);
         let mapping = self.roles_mapping.entry(name.clone()).or_default();
-        mapping.description = role.description.clone();
+        mapping.description.clone_from(&role.description);
         mapping.backend_roles.insert(exactly(&text));
         self.roles.insert(name.clone(), role);
         self.scopes.insert(text, name);

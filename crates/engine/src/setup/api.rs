@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -123,12 +124,12 @@ impl<'a> Api<'a> {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, ApiError> {
-        let mut request = self.request(method, path)?.header(header::CONTENT_TYPE, "application/json");
+        let mut request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
         if let Some((user, password)) = &self.access.basic {
             request =
                 request.header(header::AUTHORIZATION, transport::basic_auth(user, password.expose_secret()));
         }
-        let body = body.map(|body| body.to_string().into_bytes().into()).unwrap_or_default();
+        let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let request = request.body(body).map_err(|_| self.bad_url())?;
         let response = self.client.send(request).await?;
         if response.status.is_success() {
@@ -145,10 +146,10 @@ impl<'a> Api<'a> {
     /// Who the engine takes the credential for; `None` if it does not accept it.
     pub(super) async fn authinfo(&self, credential: &Credential) -> Result<Option<Value>, ApiError> {
         let mut request = self
-            .request("GET", "/_plugins/_security/authinfo")?
+            .request("GET", "/_plugins/_security/authinfo")
             // The `proxy` domain wants to know whom the request came from.
             .header("x-forwarded-for", "192.0.2.1")
-            .body(Default::default())
+            .body(Bytes::new())
             .map_err(|_| self.bad_url())?;
         credential.apply(request.headers_mut());
         let response = self.probe.send(request).await?;
@@ -159,9 +160,9 @@ impl<'a> Api<'a> {
         }
     }
 
-    fn request(&self, method: &str, path: &str) -> Result<http::request::Builder, ApiError> {
+    fn request(&self, method: &str, path: &str) -> http::request::Builder {
         let base = self.access.url.as_str().trim_end_matches('/');
-        Ok(Request::builder().method(method).uri(format!("{base}{path}")))
+        Request::builder().method(method).uri(format!("{base}{path}"))
     }
 
     fn bad_url(&self) -> ApiError {

@@ -122,3 +122,60 @@ pub(super) fn keep_mapping_additions(mapping: &mut Value, present: &Value) {
         mapping[key] = all.into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::{
+        rest_calls::CONFIG,
+        tests::{jwt, set_up},
+    };
+
+    fn with_basic(order: i64) -> Value {
+        let basic =
+            json!({ "http_enabled": true, "order": order, "http_authenticator": { "challenge": true } });
+        json!({ "config": { "dynamic": { "authc": { "basic": basic } } } })
+    }
+
+    #[test]
+    fn the_domain_comes_before_all_that_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = set_up(&jwt(&folder), &["read:logs-*"], &json!([])).unwrap();
+        for (there, expected) in [(10, -1), (0, -1), (-1, -2), (-7, -8)] {
+            let current = Current { config: with_basic(there), ..Current::default() };
+            let calls = calls(&setup, &current);
+            let last = calls.last().unwrap();
+            assert_eq!(last.path, CONFIG);
+            assert_eq!(last.body[0]["value"]["order"], expected);
+        }
+    }
+
+    #[test]
+    fn what_an_operator_added_stays_and_what_is_wrong_is_put_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = set_up(&jwt(&folder), &["read:logs-*"], &json!([])).unwrap();
+        let name = "oauth_read:logs-*";
+        let mut roles = entries(&setup.roles);
+        roles[name]["cluster_permissions"] = json!(["*"]);
+        roles[name]["tenant_permissions"] = json!([{ "tenant_patterns": ["t"] }]);
+        roles[name]["index_permissions"][0]["dls"] = json!("{\"term\":{}}");
+        let mut roles_mapping = entries(&setup.roles_mapping);
+        roles_mapping[name]["backend_roles"] = json!(["operators"]);
+        let current = Current { config: with_basic(0), roles, roles_mapping, ..Current::default() };
+        let calls = calls(&setup, &current);
+        let of = |path: &str| &calls.iter().find(|call| call.path == path).unwrap().body[0]["value"];
+        assert_eq!(of(ROLES)["cluster_permissions"], json!(["cluster:monitor/main", "oauth_read_cluster"]));
+        assert_eq!(of(ROLES)["index_permissions"][0]["dls"], "{\"term\":{}}");
+        assert_eq!(of(ROLES)["tenant_permissions"][0]["tenant_patterns"], json!(["t"]));
+        assert_eq!(of(ROLES_MAPPING)["backend_roles"], json!([r"/read:logs-\*/", "operators"]));
+    }
+
+    #[test]
+    fn passwords_go_to_the_engine_and_nowhere_else() {
+        let identity = json!({ "backend_user": { "users": { "reader": "s3cret" } } });
+        let setup = set_up(&identity, &[], &json!([])).unwrap();
+        let calls = calls(&setup, &Current::default());
+        assert_eq!(calls[0].body[0]["value"]["password"], "s3cret");
+        assert!(!json!(setup.to_rest_calls()).to_string().contains("s3cret"));
+    }
+}

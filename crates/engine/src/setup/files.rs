@@ -76,10 +76,9 @@ fn comment(name: &str, kind: &str, hint: &str) -> String {
         "Merge this into `config/opensearch-security/{name}`, which keeps all that it has (uploading replaces the whole \
          configuration of its kind), then upload it:"
     )));
-    text.push_str(&format!(
-        "#   plugins/opensearch-security/tools/securityadmin.sh -icl -f config/opensearch-security/{name} \\\n\
-         #     -t {kind} -h HOST -cacert CA.pem -cert ADMIN.pem -key ADMIN-KEY.pem\n"
-    ));
+    text.push_str("#   plugins/opensearch-security/tools/securityadmin.sh -icl -h HOST \\\n");
+    text += &["#     -f config/opensearch-security/", name, " -t ", kind, " \\\n"].concat();
+    text.push_str("#     -cacert CA.pem -cert ADMIN.pem -key ADMIN-KEY.pem\n");
     if !hint.is_empty() {
         text.push_str(&wrap(hint));
     }

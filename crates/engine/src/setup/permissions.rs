@@ -26,6 +26,7 @@ pub(super) fn of_indices(action: Action) -> IndexAction {
                 // What a reader needs to know of an index: its fields, settings, aliases, and that it exists.
                 "indices:admin/aliases/exists*",
                 "indices:admin/aliases/get*",
+                "indices:admin/analyze*",
                 "indices:admin/data_stream/get",
                 "indices:admin/exists*",
                 "indices:admin/get*",
@@ -70,15 +71,21 @@ pub(super) fn of_indices(action: Action) -> IndexAction {
             on_cluster: &["indices:admin/aliases*"],
         },
         Action::Monitor => IndexAction {
-            on_indices: &["indices:monitor/*"],
+            on_indices: &["indices:admin/aliases/get*", "indices:monitor/*"],
             // `_cat/indices/<pattern>` and its like read the whole cluster state inside the engine, so the engine's side is
             // wider than the scope here; the proxy does not allow `_cluster/state` by it.
-            on_cluster: &["cluster:monitor/health", "cluster:monitor/shards", "cluster:monitor/state"],
+            on_cluster: &[
+                "cluster:monitor/health",
+                "cluster:monitor/nodes/stats",
+                "cluster:monitor/shards",
+                "cluster:monitor/state",
+            ],
         },
         Action::Admin => IndexAction {
             on_indices: &["indices:*"],
             on_cluster: &[
                 "cluster:monitor/health",
+                "cluster:monitor/nodes/stats",
                 "cluster:monitor/shards",
                 "cluster:monitor/state",
                 "indices:admin/aliases*",
@@ -98,9 +105,34 @@ pub(super) fn of_indices(action: Action) -> IndexAction {
 /// Permissions for `<action>:cluster`, all on the cluster.
 pub(super) fn of_cluster(action: Action) -> &'static [&'static str] {
     match action {
-        // No operation of the engine's core needs these; they allow the greeting.
-        Action::Read | Action::Write => &[],
-        Action::Monitor => &["cluster:monitor/*"],
+        Action::Read => &[
+            "cluster:admin/component_template/get",
+            "cluster:admin/ingest/pipeline/get",
+            "cluster:admin/ingest/processor/grok/get",
+            "cluster:admin/repository/get",
+            "cluster:admin/script/get",
+            "cluster:admin/search/pipeline/get",
+            "cluster:admin/snapshot/get",
+            "cluster:admin/snapshot/status*",
+            // Templates are read from the cluster state.
+            "cluster:monitor/state",
+            "indices:admin/index_template/get*",
+            "indices:admin/index_template/simulate*",
+            "indices:admin/template/get*",
+            "indices:data/read/search/template/render",
+        ],
+        // No operation of the engine's core needs it; it allows the greeting.
+        Action::Write => &[],
+        Action::Monitor => &[
+            "cluster:admin/decommission/awareness/get",
+            "cluster:admin/indices/dangling/list",
+            "cluster:admin/repository/get",
+            "cluster:admin/routing/awareness/weights/get",
+            "cluster:admin/script_context/get",
+            "cluster:admin/script_language/get",
+            "cluster:admin/snapshot/get",
+            "cluster:monitor/*",
+        ],
         Action::Manage => &[
             "cluster:admin/component_template/*",
             "cluster:admin/ingest/pipeline/*",

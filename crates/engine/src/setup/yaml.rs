@@ -14,7 +14,7 @@ pub(super) fn to_yaml(value: &Value) -> String {
 fn block(out: &mut String, value: &Value, indent: usize) {
     let pad = " ".repeat(indent);
     match value {
-        Value::Object(members) => {
+        Value::Object(members) if !members.is_empty() => {
             for (key, value) in members {
                 out.push_str(&pad);
                 scalar(out, key);
@@ -22,7 +22,7 @@ fn block(out: &mut String, value: &Value, indent: usize) {
                 after_colon(out, value, indent);
             }
         }
-        Value::Array(items) => {
+        Value::Array(items) if !items.is_empty() => {
             for item in items {
                 if is_leaf(item) {
                     out.push_str(&pad);

@@ -121,7 +121,13 @@ fn settings(wanted: &Domain, name: &str, present: &Value) -> Finding {
     let mut wrong = Vec::new();
     let mut expect = |key: &str, is: &Value, should: &Value| {
         if !setting_equals(key, is, should) {
-            wrong.push((format!("{key}: {}", text(should)), format!("{key}: {}", text(is))));
+            wrong.push(match key {
+                "signing_key" => (
+                    "signing_key: the public key of this proxy's private key".to_owned(),
+                    format!("signing_key: {}", if is.is_null() { "none" } else { "another key" }),
+                ),
+                _ => (format!("{key}: {}", text(should)), format!("{key}: {}", text(is))),
+            });
         }
     };
     expect("http_enabled", &present["http_enabled"], &true.into());
@@ -177,14 +183,13 @@ fn order(name: &str, present: &Value, config: &Value) -> Finding {
     )
 }
 
-/// Mappings of others that give a scope more than its own role.
+/// Mappings that give a scope more than its own role. The usual cause is that the engine reads backend roles of a mapping
+/// as patterns, so that the text `read:logs-*` there also matches the narrower scope `read:logs-app-*`.
 fn wider_mappings(setup: &Setup, present: &Map<String, Value>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (role, mapping) in present {
-        if setup.roles_mapping.contains_key(role) {
-            continue;
-        }
-        for (scope, pattern) in matches(setup.scopes.keys(), mapping) {
+        let others = setup.scopes.iter().filter(|(_, own)| *own != role).map(|(scope, _)| scope);
+        for (scope, pattern) in matches(others, mapping) {
             findings.push(Finding::differs(
                 format!("what else the scope `{scope}` gives"),
                 "its own engine role only",
@@ -194,7 +199,7 @@ fn wider_mappings(setup: &Setup, present: &Map<String, Value>) -> Vec<Finding> {
         }
     }
     if findings.is_empty() && !setup.scopes.is_empty() {
-        findings.push(Finding::ok("no other role mapping matches a scope"));
+        findings.push(Finding::ok("no role mapping matches a scope that is not its own"));
     }
     findings
 }
@@ -221,7 +226,7 @@ fn foreign_roles(setup: &Setup, present: &Map<String, Value>) -> Vec<Finding> {
 
 /// The texts that the mapping's backend roles match, with the pattern that does. Regular expressions (between slashes) are
 /// left to the live probes.
-fn matches<'a>(
+pub(super) fn matches<'a>(
     texts: impl Iterator<Item = &'a String>,
     mapping: &'a Value,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -254,5 +259,165 @@ fn text(value: &Value) -> String {
     match text.char_indices().nth(LIMIT) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::setup::{
+        Status,
+        rest_calls::entries,
+        tests::{jwt, set_up},
+    };
+
+    /// An engine that has all that the set-up wants, beside a basic domain.
+    fn in_line(setup: &Setup) -> Current {
+        let domain = setup.domain.as_ref().unwrap();
+        Current {
+            config: json!({ "config": { "dynamic": { "http": { "xff": domain.xff() }, "authc": {
+                domain.name: domain.value(-1),
+                "basic": { "http_enabled": true, "order": 0, "http_authenticator": { "type": "basic", "challenge": true } },
+            } } } }),
+            action_groups: entries(&setup.action_groups),
+            roles: entries(&setup.roles),
+            roles_mapping: entries(&setup.roles_mapping),
+            internal_users: Map::new(),
+        }
+    }
+
+    fn open(setup: &Setup, current: &Current) -> Vec<(Status, String)> {
+        let findings = compare(setup, current).into_iter().filter(|finding| !finding.is_ok());
+        findings.map(|finding| (finding.status, finding.what)).collect()
+    }
+
+    #[test]
+    fn what_is_changed_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = set_up(&jwt(&folder), &["read:logs-*", "read:logs-app-*"], &json!([])).unwrap();
+        assert_eq!(open(&setup, &in_line(&setup)), []);
+
+        let authc = "/config/dynamic/authc";
+        let cases: [(&str, Value, Status, &str); 10] = [
+            ("/oauth_proxy_jwt/http_enabled", json!(false), Status::Differs, "settings"),
+            ("/oauth_proxy_jwt/http_authenticator/challenge", json!(true), Status::Differs, "settings"),
+            (
+                "/oauth_proxy_jwt/http_authenticator/config/signing_key",
+                json!("other"),
+                Status::Differs,
+                "settings",
+            ),
+            (
+                "/oauth_proxy_jwt/http_authenticator/config/signing_key",
+                Value::Null,
+                Status::Differs,
+                "settings",
+            ),
+            (
+                "/oauth_proxy_jwt/http_authenticator/config/required_issuer",
+                json!("x"),
+                Status::Differs,
+                "settings",
+            ),
+            ("/oauth_proxy_jwt/http_authenticator/config/roles_key", json!("x"), Status::Differs, "settings"),
+            ("/oauth_proxy_jwt/authentication_backend/type", json!("intern"), Status::Differs, "settings"),
+            ("/oauth_proxy_jwt/order", json!(0), Status::Differs, "order"),
+            ("/oauth_proxy_jwt/order", json!(5), Status::Differs, "order"),
+            ("/basic/order", json!(-1), Status::Differs, "order"),
+        ];
+        for (path, value, status, what) in cases {
+            let mut current = in_line(&setup);
+            *current.config.pointer_mut(&format!("{authc}{path}")).unwrap() = value;
+            let found = open(&setup, &current);
+            assert!(
+                found.len() == 1 && found[0].0 == status && found[0].1.ends_with(what),
+                "{path}: {found:?}"
+            );
+        }
+        let mut current = in_line(&setup);
+        current.config = json!({});
+        assert_eq!(open(&setup, &current)[0].0, Status::Missing);
+    }
+
+    #[test]
+    fn a_key_that_is_being_changed_and_another_name_of_the_domain_are_fine() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = set_up(&jwt(&folder), &["read:logs-*"], &json!([])).unwrap();
+        let mut current = in_line(&setup);
+        let authc = current.config.pointer_mut("/config/dynamic/authc").unwrap().as_object_mut().unwrap();
+        let mut domain = authc.remove("oauth_proxy_jwt").unwrap();
+        let key = &mut domain["http_authenticator"]["config"]["signing_key"];
+        *key = json!(["another", key.as_str().unwrap().replace('\n', "\r\n")]);
+        authc.insert("made_by_hand".to_owned(), domain);
+        assert_eq!(open(&setup, &current), []);
+    }
+
+    #[test]
+    fn entries_that_are_missing_wider_or_narrower() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = set_up(&jwt(&folder), &["read:logs-*"], &json!([])).unwrap();
+        let role = "oauth_read:logs-*";
+        let mut current = in_line(&setup);
+        current.roles.remove(role);
+        assert_eq!(open(&setup, &current), [(Status::Missing, format!("role `{role}`"))]);
+
+        let patterns = |patterns: Value| {
+            let mut current = in_line(&setup);
+            current.roles[role]["index_permissions"][0]["index_patterns"] = patterns;
+            open(&setup, &current)
+        };
+        for changed in [json!(["logs-*", "pii-*"]), json!(["*"]), json!([])] {
+            assert_eq!(patterns(changed), [(Status::Differs, format!("role `{role}`"))]);
+        }
+
+        // What an operator adds to narrow a role is no difference.
+        let mut current = in_line(&setup);
+        current.roles[role]["index_permissions"][0]["dls"] = json!("{}");
+        current.roles[role]["description"] = json!("ours");
+        current.roles_mapping[role]["users"] = json!(["operator"]);
+        assert_eq!(open(&setup, &current), []);
+
+        let mut current = in_line(&setup);
+        current.action_groups["oauth_read_index"]["allowed_actions"].as_array_mut().unwrap().pop();
+        assert_eq!(open(&setup, &current).len(), 1);
+    }
+
+    #[test]
+    fn mappings_that_give_a_scope_more_than_its_own_role() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = set_up(&jwt(&folder), &["read:logs-*", "read:logs-app-*"], &json!([])).unwrap();
+        for (role, patterns, expected) in [
+            ("all_access", json!(["*"]), 2),
+            ("all_access", json!(["read:logs-app-*"]), 1),
+            ("all_access", json!(["admin"]), 0),
+            // The scope's own text, unescaped, in the mapping of its own role: matches the narrower scope, too.
+            ("oauth_read:logs-*", json!(["read:logs-*"]), 1),
+        ] {
+            let mut current = in_line(&setup);
+            current.roles_mapping.insert(role.to_owned(), json!({ "backend_roles": patterns }));
+            let found = open(&setup, &current);
+            let wider = found.iter().filter(|(_, what)| what.starts_with("what else")).count();
+            assert_eq!(wider, expected, "{role} {patterns}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn roles_that_only_the_operator_can_map() {
+        let mappings = json!([{ "group": "sre", "grant": { "roles": ["sre_engine"] } }]);
+        let setup = set_up(&json!({ "proxy_headers": {} }), &[], &mappings).unwrap();
+        let mut current = in_line(&setup);
+        assert!(open(&setup, &current)[0].1.contains("sre_engine"));
+        current.roles_mapping.insert("ops".to_owned(), json!({ "backend_roles": ["sre_*"] }));
+        assert_eq!(open(&setup, &current), []);
+    }
+
+    #[test]
+    fn headers_need_xff() {
+        let setup = set_up(&json!({ "proxy_headers": {} }), &[], &json!([])).unwrap();
+        let mut current = in_line(&setup);
+        current.config["config"]["dynamic"]["http"]["xff"]["enabled"] = json!(false);
+        assert_eq!(open(&setup, &current).len(), 1);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use access::Permit;
 use serde_json::{Map, Value};
 
-use super::Finding;
+use super::{Finding, compare::matches};
 use crate::{
     Caller, Credential, EngineIdentity, IdentityError, KeyKind, SigningKey, generate_key,
     setup::{
@@ -18,33 +18,67 @@ use crate::{
     },
 };
 
+/// A credential to try and what the engine should take it for.
+struct Probe<'a> {
+    what: String,
+    credential: Result<Credential, IdentityError>,
+    expected: BTreeSet<&'a str>,
+    /// Further roles that are no surprise.
+    tolerated: BTreeSet<&'a str>,
+}
+
 pub(super) async fn probe(setup: &Setup, current: &Current, api: &Api<'_>) -> Result<Vec<Finding>, ApiError> {
-    let everyones = everyones_roles(&current.roles_mapping);
     let mut findings = Vec::new();
-    match &setup.identity {
-        EngineIdentity::Forward => {}
-        EngineIdentity::BackendUser(users) => {
-            for (name, user) in &setup.internal_users {
-                let expected = user.backend_roles.iter().filter_map(|text| setup.scopes.get(text)).collect();
-                let what = format!(
-                    "the engine accepts user `{name}` with the password of the proxy's configuration"
-                );
-                findings.push(one(api, what, users.of(name), &expected, &everyones).await?);
-            }
-        }
-        EngineIdentity::SignedJwt(_) | EngineIdentity::ProxyHeaders(_) => {
-            for (scope, role) in &setup.scopes {
-                let what = format!("a caller with `{scope}` is user and roles as intended");
-                let expected = BTreeSet::from([role]);
-                findings
-                    .push(one(api, what, credential(&setup.identity, scope), &expected, &everyones).await?);
-            }
+    for probe in probes(setup, current) {
+        let (finding, refused) = one(api, probe).await?;
+        findings.push(finding);
+        // The others would be refused for the same reason.
+        if refused && !matches!(setup.identity, EngineIdentity::BackendUser(_)) {
+            break;
         }
     }
     if let EngineIdentity::SignedJwt(identity) = &setup.identity {
         findings.push(foreign_key(api, identity).await?);
     }
     Ok(findings)
+}
+
+fn probes<'a>(setup: &'a Setup, current: &'a Current) -> Vec<Probe<'a>> {
+    let everyones = everyones_roles(&current.roles_mapping);
+    match &setup.identity {
+        EngineIdentity::Forward => Vec::new(),
+        EngineIdentity::BackendUser(users) => setup
+            .internal_users
+            .iter()
+            .map(|(name, user)| {
+                let (scopes, foreign): (Vec<_>, Vec<_>) =
+                    user.backend_roles.iter().partition(|text| setup.scopes.contains_key(*text));
+                let given = current
+                    .roles_mapping
+                    .iter()
+                    .filter(|(_, mapping)| matches(foreign.iter().copied(), mapping).next().is_some())
+                    .map(|(role, _)| role.as_str());
+                Probe {
+                    what: format!(
+                        "the engine accepts user `{name}` with the password of the proxy's configuration"
+                    ),
+                    credential: users.of(name),
+                    expected: scopes.into_iter().map(|text| setup.scopes[text].as_str()).collect(),
+                    tolerated: everyones.iter().copied().chain(given).collect(),
+                }
+            })
+            .collect(),
+        EngineIdentity::SignedJwt(_) | EngineIdentity::ProxyHeaders(_) => setup
+            .scopes
+            .iter()
+            .map(|(scope, role)| Probe {
+                what: format!("a caller with `{scope}` is user and roles as intended"),
+                credential: credential(&setup.identity, scope),
+                expected: BTreeSet::from([role.as_str()]),
+                tolerated: everyones.clone(),
+            })
+            .collect(),
+    }
 }
 
 /// The credential of a made-up caller to whom one scope allows a request.
@@ -64,48 +98,40 @@ fn credential(identity: &EngineIdentity, scope: &str) -> Result<Credential, Iden
     })
 }
 
-async fn one(
-    api: &Api<'_>,
-    what: String,
-    credential: Result<Credential, IdentityError>,
-    expected: &BTreeSet<&String>,
-    everyones: &BTreeSet<&str>,
-) -> Result<Finding, ApiError> {
+/// The finding, and whether the engine refused the credential.
+async fn one(api: &Api<'_>, probe: Probe<'_>) -> Result<(Finding, bool), ApiError> {
+    let Probe { what, credential, expected, tolerated } = probe;
     let credential = match credential {
         Ok(credential) => credential,
         Err(error) => {
             let cure = "correct the proxy's configuration";
-            return Ok(Finding::differs(what, "a credential", error.to_string(), cure));
+            return Ok((Finding::differs(what, "a credential", error.to_string(), cure), false));
         }
     };
     let intended = format!("user `{}` with roles {expected:?}", credential.name());
     let Some(info) = api.authinfo(&credential).await? else {
-        return Ok(Finding::differs(
+        let finding = Finding::differs(
             what,
             intended,
             "the engine refuses the credential",
-            "see the findings on the domain above; then compare the clocks of proxy and engine, and for `proxy_headers` \
-             whether `xff.internalProxies` matches the address that this call came from",
-        ));
+            "see the findings above; then compare the clocks of proxy and engine, and for `proxy_headers` whether \
+             `xff.internalProxies` matches the address that this call came from",
+        );
+        return Ok((finding, true));
     };
     let user = info["user_name"].as_str().unwrap_or_default();
     let roles: BTreeSet<&str> = texts(&info["roles"]).collect();
-    let more: Vec<_> = roles
-        .iter()
-        .filter(|role| !everyones.contains(**role) && !expected.iter().any(|wanted| wanted == *role))
-        .collect();
-    if user == credential.name()
-        && expected.iter().all(|role| roles.contains(role.as_str()))
-        && more.is_empty()
-    {
-        return Ok(Finding::ok(what));
+    let more: Vec<_> =
+        roles.iter().filter(|role| !expected.contains(*role) && !tolerated.contains(*role)).collect();
+    if user == credential.name() && expected.is_subset(&roles) && more.is_empty() {
+        return Ok((Finding::ok(what), false));
     }
     let cure = if more.is_empty() {
         "see the findings on roles and mappings above".to_owned()
     } else {
         format!("find out which role mapping gives {more:?} and narrow it")
     };
-    Ok(Finding::differs(what, intended, format!("user `{user}` with roles {roles:?}"), cure))
+    Ok((Finding::differs(what, intended, format!("user `{user}` with roles {roles:?}"), cure), false))
 }
 
 /// A token like the proxy's, but of another key: an engine that accepts it checks nothing.

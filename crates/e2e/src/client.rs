@@ -85,6 +85,11 @@ impl Client {
         self.send(Method::GET, path, &[], Bytes::new()).await
     }
 
+    /// A request without a body.
+    pub async fn get_or(&self, method: Method, path: &str) -> Reply {
+        self.send(method, path, &[], Bytes::new()).await
+    }
+
     /// A request with a JSON body.
     pub async fn json(&self, method: Method, path: &str, body: &serde_json::Value) -> Reply {
         let body = Bytes::from(body.to_string());

@@ -16,9 +16,11 @@
 mod client;
 mod proxy;
 mod raw;
+mod real;
 mod stand_in;
 
 pub use client::{Client, Reply};
 pub use proxy::{ProxyFiles, RunningProxy};
 pub use raw::{RawConnection, raw};
+pub use real::{Real, RealConfig};
 pub use stand_in::{SeenRequest, StandInEngine, StandInProvider, StandIns, TokenBuilder, stand_in_config};

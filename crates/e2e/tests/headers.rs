@@ -45,7 +45,8 @@ async fn nothing_a_client_sends_can_speak_for_the_proxy() {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
 
     let seen = world.engine.last();
-    let values = |name: &str| seen.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
+    let values =
+        |name: &str| seen.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
     assert_eq!(values("x-forwarded-for"), [b"127.0.0.1"], "only the proxy's own word");
     for name in TRUSTED.iter().filter(|name| !name.eq_ignore_ascii_case("x-forwarded-for")) {
         let name = name.to_ascii_lowercase();

@@ -32,6 +32,7 @@ pub struct Progress {
     bytes: AtomicU64,
     ended: AtomicBool,
     broken: AtomicBool,
+    stalled: AtomicBool,
 }
 
 impl Progress {
@@ -43,6 +44,11 @@ impl Progress {
     /// The body came to its proper end.
     pub fn ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    /// The body stood still for too long.
+    pub fn stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
     }
 
     /// The body broke off.
@@ -114,6 +120,7 @@ impl Body for Watched {
             }
             Poll::Pending => match self.poll_idle(cx) {
                 Poll::Ready(()) => {
+                    self.progress.stalled.store(true, Ordering::Release);
                     self.progress.broken.store(true, Ordering::Release);
                     Poll::Ready(Some(Err(BodyError::Idle(self.limit))))
                 }

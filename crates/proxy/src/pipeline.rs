@@ -167,7 +167,14 @@ impl Proxy {
         let request_body = credentialed.progress();
         entry.watch_request(Arc::clone(&request_body));
 
-        let answer = cluster.upstream().send(credentialed).await.map_err(Rejection::Upstream)?;
+        let answer = cluster.upstream().send(credentialed).await.map_err(|error| {
+            // What looks like the engine breaking off may be the client's body doing so.
+            if request_body.broken() {
+                Rejection::Body { stalled: request_body.stalled() }
+            } else {
+                Rejection::Upstream(error)
+            }
+        })?;
         span.answered(answer.response.status());
         if answer.response.status() == StatusCode::UNAUTHORIZED {
             return Err(Rejection::IdentityRefused { node: answer.lease.node().to_owned() });

@@ -40,6 +40,11 @@ pub enum Rejection {
         /// The node that answered 401.
         node: String,
     },
+    /// The client's body broke off before the engine answered, so the engine acted on none of it.
+    Body {
+        /// It stood still for longer than the limit.
+        stalled: bool,
+    },
     /// The engine did not answer.
     Upstream(UpstreamError),
     /// A request of the proxy's own making is faulty; a defect here.
@@ -165,6 +170,14 @@ impl Rejection {
                 );
                 verdict.cause = Some(format!("node {node} answered 401"));
                 verdict
+            }
+            Self::Body { stalled: true } => {
+                let detail = "the body of the request stood still for too long".to_owned();
+                Verdict::new(StatusCode::REQUEST_TIMEOUT, "request", "request_body_stalled", detail)
+            }
+            Self::Body { stalled: false } => {
+                let detail = "the body of the request broke off".to_owned();
+                Verdict::new(StatusCode::BAD_REQUEST, "request", "request_body_broken", detail)
             }
             Self::Upstream(error) => of_upstream(error),
             Self::Internal(cause) => {

@@ -40,6 +40,9 @@ const SCOPES: [&str; 14] = [
     "manage:*",
 ];
 
+/// A name of our own, so that other tests with keys of their own can use the same engine at the same time.
+const ISSUER: &str = "engine-identities";
+
 /// One identity of each kind, with the set-up that was applied for it.
 struct World {
     engine: EngineInfo,
@@ -61,6 +64,7 @@ async fn world() -> &'static World {
             let engine = TestbedInfo::from_env().unwrap().engine;
             let jwt = json!({ "signed_jwt": {
                 "private_key": key_file("shared", KeyKind::Rsa2048),
+                "issuer": ISSUER,
                 "attributes": { "tenant": "tenant" },
             } });
             let tenants = json!([{ "group": "tenants", "grant": { "roles": ["tenant_logs_reader"] } }]);
@@ -192,7 +196,8 @@ async fn a_check_tells_a_foreign_key_from_the_proxys_own() {
     let world = world().await;
     for kind in [KeyKind::Rsa2048, KeyKind::P256] {
         let key = key_file(&format!("foreign-{kind:?}"), kind);
-        let config = configuration(&json!({ "signed_jwt": { "private_key": key } }), &json!([]));
+        let config =
+            configuration(&json!({ "signed_jwt": { "private_key": key, "issuer": ISSUER } }), &json!([]));
         let setup = setup(&config, only_cluster(&config)).unwrap();
         let report = check(&setup, &admin(&world.engine)).await.unwrap();
         let open: Vec<_> = report.findings.iter().filter(|finding| !finding.is_ok()).collect();
@@ -514,8 +519,7 @@ async fn proxy_headers_make_the_caller_the_engines_user() {
 #[tokio::test]
 async fn a_token_for_another_audience_or_issuer_is_refused() {
     let world = world().await;
-    for (issuer, audience) in [("somebody-else", "opensearch"), ("opensearch-oauth-proxy", "another-engine")]
-    {
+    for (issuer, audience) in [("somebody-else", "opensearch"), (ISSUER, "another-engine")] {
         let key = std::env::temp_dir().join(format!("engine-identities-{}-shared.pem", std::process::id()));
         let settings = json!({ "private_key": key, "issuer": issuer, "audience": audience });
         let config = configuration(&json!({ "signed_jwt": settings }), &json!([]));

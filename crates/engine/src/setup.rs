@@ -286,7 +286,7 @@ fn exactly(backend_role: &str) -> String {
 fn domain(identity: &EngineIdentity, settings: &Identity) -> Option<Domain> {
     match (identity, settings) {
         (EngineIdentity::SignedJwt(identity), Identity::SignedJwt(settings)) => Some(Domain {
-            name: "oauth_proxy_jwt",
+            name: domain_name(&settings.issuer),
             authenticator: "jwt",
             settings: BTreeMap::from([
                 ("signing_key", json!(identity.key().public_pem())),
@@ -300,7 +300,7 @@ fn domain(identity: &EngineIdentity, settings: &Identity) -> Option<Domain> {
             trusted_proxies: None,
         }),
         (EngineIdentity::ProxyHeaders(_), Identity::ProxyHeaders(settings)) => Some(Domain {
-            name: "oauth_proxy_headers",
+            name: "oauth_proxy_headers".to_owned(),
             authenticator: "extended-proxy",
             settings: BTreeMap::<&str, Value>::from([
                 ("user_header", json!(settings.user_header)),
@@ -311,6 +311,18 @@ fn domain(identity: &EngineIdentity, settings: &Identity) -> Option<Domain> {
         }),
         _ => None,
     }
+}
+
+/// One domain for each issuer, so that proxies with keys of their own can share an engine, while a proxy that changes its
+/// key replaces the old one. The default issuer has the short name.
+fn domain_name(issuer: &str) -> String {
+    const SHORT: &str = "oauth_proxy_jwt";
+    const DEFAULT: &str = "opensearch-oauth-proxy";
+    if issuer == DEFAULT {
+        return SHORT.to_owned();
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '_' };
+    format!("{SHORT}_{}", issuer.chars().map(plain).collect::<String>())
 }
 
 /// The mappings that count on this cluster.

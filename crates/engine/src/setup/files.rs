@@ -62,7 +62,7 @@ impl Setup {
 
     fn config(&self) -> Value {
         let Some(domain) = &self.domain else { return json!({}) };
-        let mut dynamic = json!({ "authc": { domain.name: domain.value(ORDER) } });
+        let mut dynamic = json!({ "authc": { domain.name.as_str(): domain.value(ORDER) } });
         if let Some(xff) = domain.xff() {
             dynamic["http"] = json!({ "xff": xff });
         }

@@ -60,7 +60,7 @@ pub struct InternalUser {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Domain {
     /// Its name under `authc`.
-    pub name: &'static str,
+    pub name: String,
     /// `jwt` or `extended-proxy`.
     pub authenticator: &'static str,
     /// The settings of the authenticator.

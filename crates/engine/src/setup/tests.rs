@@ -151,6 +151,16 @@ fn forward_needs_nothing() {
 }
 
 #[test]
+fn each_issuer_has_a_domain_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut identity = jwt(&folder);
+    let name = |identity: &Value| set_up(identity, &[], &json!([])).unwrap().domain.unwrap().name;
+    assert_eq!(name(&identity), "oauth_proxy_jwt");
+    identity["signed_jwt"]["issuer"] = json!("https://proxy.example/b");
+    assert_eq!(name(&identity), "oauth_proxy_jwt_https___proxy.example_b");
+}
+
+#[test]
 fn files_and_calls_say_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let setup = set_up(&jwt(&folder), &["read:logs-*"], &json!([])).unwrap();

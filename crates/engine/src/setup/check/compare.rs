@@ -278,7 +278,7 @@ mod tests {
         let domain = setup.domain.as_ref().unwrap();
         Current {
             config: json!({ "config": { "dynamic": { "http": { "xff": domain.xff() }, "authc": {
-                domain.name: domain.value(-1),
+                domain.name.as_str(): domain.value(-1),
                 "basic": { "http_enabled": true, "order": 0, "http_authenticator": { "type": "basic", "challenge": true } },
             } } } }),
             action_groups: entries(&setup.action_groups),

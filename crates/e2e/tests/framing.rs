@@ -8,97 +8,91 @@ fn request(token: &str, head: &str, body: &str) -> String {
     head.replace("{auth}", &format!("Host: localhost\r\nAuthorization: Bearer {token}\r\n")) + "\r\n" + body
 }
 
+/// What a lenient reader would take for a second request.
+const SMUGGLED: &str = "0\r\n\r\nGET /secret/_search HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// What it is, the head, the body, and the reason of the refusal where the guard gives one.
+const AMBIGUOUS: &[(&str, &str, &str, &str)] = &[
+    (
+        "content length and transfer encoding",
+        "POST /logs-a/_search HTTP/1.1\r\n{auth}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        SMUGGLED,
+        "length_and_encoding",
+    ),
+    (
+        "transfer encoding first",
+        "POST /logs-a/_search HTTP/1.1\r\n{auth}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        SMUGGLED,
+        "length_and_encoding",
+    ),
+    (
+        "two lengths",
+        "POST /logs-a/_search HTTP/1.1\r\n{auth}Content-Length: 4\r\nContent-Length: 5\r\n",
+        "{}  ",
+        "duplicate_length",
+    ),
+    (
+        "the same length twice",
+        "POST /logs-a/_search HTTP/1.1\r\n{auth}Content-Length: 2\r\nContent-Length: 2\r\n",
+        "{}",
+        "duplicate_length",
+    ),
+    (
+        "a signed length",
+        "POST /logs-a/_search HTTP/1.1\r\n{auth}Content-Length: +2\r\n",
+        "{}",
+        "invalid_length",
+    ),
+    (
+        "identity after chunked",
+        "POST /logs-a/_search HTTP/1.1\r\n{auth}Transfer-Encoding: chunked, identity\r\n",
+        SMUGGLED,
+        "unsupported_encoding",
+    ),
+    (
+        "an obscured chunked",
+        "POST /logs-a/_search HTTP/1.1\r\n{auth}Transfer-Encoding: xchunked\r\n",
+        SMUGGLED,
+        "unsupported_encoding",
+    ),
+    (
+        "chunked in HTTP/1.0",
+        "POST /logs-a/_search HTTP/1.0\r\n{auth}Transfer-Encoding: chunked\r\n",
+        SMUGGLED,
+        "encoding_in_http_1_0",
+    ),
+    ("a folded header", "GET /logs-a/_search HTTP/1.1\r\n{auth}X-A: 1\r\n folded\r\n", "", "obs_fold"),
+    (
+        "a space before the colon",
+        "GET /logs-a/_search HTTP/1.1\r\n{auth}Transfer-Encoding : chunked\r\n",
+        "",
+        "space_before_colon",
+    ),
+    ("a bare line feed", "GET /logs-a/_search HTTP/1.1\r\n{auth}X-A: 1\nX-B: 2\r\n", "", "bare_lf"),
+    ("a bare carriage return", "GET /logs-a/_search HTTP/1.1\r\n{auth}X-A: 1\rX-B: 2\r\n", "", "bare_cr"),
+    ("a control character", "GET /logs-a/_search HTTP/1.1\r\n{auth}X-A: a\0b\r\n", "", "control_character"),
+    ("a fragment", "GET /logs-a/_search#/secret/_search HTTP/1.1\r\n{auth}", "", "fragment_in_target"),
+    (
+        "a fragment in the query",
+        "GET /logs-a/_search?q=1#&index=secret HTTP/1.1\r\n{auth}",
+        "",
+        "fragment_in_target",
+    ),
+    ("no host", "GET /logs-a/_search HTTP/1.1\r\n", "", "missing_host"),
+    ("two hosts", "GET /logs-a/_search HTTP/1.1\r\n{auth}Host: other\r\n", "", "duplicate_host"),
+    ("another authority", "GET https://other/logs-a/_search HTTP/1.1\r\n{auth}", "", "authority_mismatch"),
+    ("a tunnel", "CONNECT localhost:9200 HTTP/1.1\r\n{auth}", "", "connect"),
+    ("an asterisk", "OPTIONS * HTTP/1.1\r\n{auth}", "", "asterisk_form"),
+    ("the guard's own method", "WIRE-REFUSED /bare_lf HTTP/1.1\r\n{auth}", "", "reserved_method"),
+    ("an HTTP/2 preface", "PRI * HTTP/2.0\r\n", "", ""),
+];
+
 #[tokio::test]
 async fn ambiguous_requests_are_refused_answered_and_audited() {
     let world = StandIns::start().await;
     let token = world.provider.token("read:logs-* write:logs-*");
     let client = world.anonymous();
-    let smuggled = "0\r\n\r\nGET /secret/_search HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let table: &[(&str, &str, &str, &str)] = &[
-        (
-            "content length and transfer encoding",
-            "POST /logs-a/_search HTTP/1.1\r\n{auth}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
-            smuggled,
-            "length_and_encoding",
-        ),
-        (
-            "transfer encoding first",
-            "POST /logs-a/_search HTTP/1.1\r\n{auth}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
-            smuggled,
-            "length_and_encoding",
-        ),
-        (
-            "two lengths",
-            "POST /logs-a/_search HTTP/1.1\r\n{auth}Content-Length: 4\r\nContent-Length: 5\r\n",
-            "{}  ",
-            "duplicate_length",
-        ),
-        (
-            "the same length twice",
-            "POST /logs-a/_search HTTP/1.1\r\n{auth}Content-Length: 2\r\nContent-Length: 2\r\n",
-            "{}",
-            "duplicate_length",
-        ),
-        (
-            "a signed length",
-            "POST /logs-a/_search HTTP/1.1\r\n{auth}Content-Length: +2\r\n",
-            "{}",
-            "invalid_length",
-        ),
-        (
-            "identity after chunked",
-            "POST /logs-a/_search HTTP/1.1\r\n{auth}Transfer-Encoding: chunked, identity\r\n",
-            smuggled,
-            "unsupported_encoding",
-        ),
-        (
-            "an obscured chunked",
-            "POST /logs-a/_search HTTP/1.1\r\n{auth}Transfer-Encoding: xchunked\r\n",
-            smuggled,
-            "unsupported_encoding",
-        ),
-        (
-            "chunked in HTTP/1.0",
-            "POST /logs-a/_search HTTP/1.0\r\n{auth}Transfer-Encoding: chunked\r\n",
-            smuggled,
-            "encoding_in_http_1_0",
-        ),
-        ("a folded header", "GET /logs-a/_search HTTP/1.1\r\n{auth}X-A: 1\r\n folded\r\n", "", "obs_fold"),
-        (
-            "a space before the colon",
-            "GET /logs-a/_search HTTP/1.1\r\n{auth}Transfer-Encoding : chunked\r\n",
-            "",
-            "space_before_colon",
-        ),
-        ("a bare line feed", "GET /logs-a/_search HTTP/1.1\r\n{auth}X-A: 1\nX-B: 2\r\n", "", "bare_lf"),
-        ("a bare carriage return", "GET /logs-a/_search HTTP/1.1\r\n{auth}X-A: 1\rX-B: 2\r\n", "", "bare_cr"),
-        (
-            "a control character",
-            "GET /logs-a/_search HTTP/1.1\r\n{auth}X-A: a\0b\r\n",
-            "",
-            "control_character",
-        ),
-        ("a fragment", "GET /logs-a/_search#/secret/_search HTTP/1.1\r\n{auth}", "", "fragment_in_target"),
-        (
-            "a fragment in the query",
-            "GET /logs-a/_search?q=1#&index=secret HTTP/1.1\r\n{auth}",
-            "",
-            "fragment_in_target",
-        ),
-        ("no host", "GET /logs-a/_search HTTP/1.1\r\n", "", "missing_host"),
-        ("two hosts", "GET /logs-a/_search HTTP/1.1\r\n{auth}Host: other\r\n", "", "duplicate_host"),
-        (
-            "another authority",
-            "GET https://other/logs-a/_search HTTP/1.1\r\n{auth}",
-            "",
-            "authority_mismatch",
-        ),
-        ("a tunnel", "CONNECT localhost:9200 HTTP/1.1\r\n{auth}", "", "connect"),
-        ("an asterisk", "OPTIONS * HTTP/1.1\r\n{auth}", "", "asterisk_form"),
-        ("the guard's own method", "WIRE-REFUSED /bare_lf HTTP/1.1\r\n{auth}", "", "reserved_method"),
-        ("an HTTP/2 preface", "PRI * HTTP/2.0\r\n", "", ""),
-    ];
-    for (what, head, body, reason) in table {
+    for (what, head, body, reason) in AMBIGUOUS {
         let answer = raw(&client, request(&token, head, body).as_bytes()).await;
         let status = answer.split(' ').nth(1).unwrap_or_default();
         assert!(status.starts_with('4') || status.starts_with('5'), "{what}: {answer}");
@@ -163,7 +157,7 @@ async fn a_head_beyond_the_limits_is_refused() {
         format!("GET /logs-a/_search HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "x".repeat(8192));
     let answer = raw(&client, long.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    let many = (0..30).map(|i| format!("X-{i}: 1\r\n")).collect::<String>();
+    let many = "X-A: 1\r\n".repeat(30);
     let answer =
         raw(&client, format!("GET /logs-a/_search HTTP/1.1\r\nHost: localhost\r\n{many}\r\n").as_bytes())
             .await;

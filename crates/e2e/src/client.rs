@@ -24,6 +24,20 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Reads the body of a response to its end.
+    pub async fn collect(response: http::Response<hyper::body::Incoming>) -> Self {
+        let (head, body) = response.into_parts();
+        let collected = body.collect().await.expect("the body arrives whole");
+        let trailers = collected.trailers().cloned();
+        Self {
+            status: head.status,
+            headers: head.headers,
+            version: head.version,
+            body: collected.to_bytes(),
+            trailers,
+        }
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("the body is JSON")
@@ -127,17 +141,7 @@ impl Client {
             + Unpin
             + 'static,
     {
-        let response = self.begin(request).await;
-        let (head, body) = response.into_parts();
-        let collected = body.collect().await.expect("the body arrives whole");
-        let trailers = collected.trailers().cloned();
-        Reply {
-            status: head.status,
-            headers: head.headers,
-            version: head.version,
-            body: collected.to_bytes(),
-            trailers,
-        }
+        Reply::collect(self.begin(request).await).await
     }
 
     /// Sends a request and waits for the response head.
@@ -175,6 +179,11 @@ impl Client {
         }
     }
 
+    /// Whether this client speaks HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.http2
+    }
+
     /// A TLS connection.
     pub async fn connect(&self) -> TlsStream<TcpStream> {
         let stream = TcpStream::connect(self.address).await.expect("the proxy accepts");
@@ -187,4 +196,15 @@ fn tls(ca: &Path, alpn: &[u8]) -> Arc<rustls::ClientConfig> {
     transport::install_crypto_provider();
     let options = transport::TlsOptions { ca: Some(ca.to_owned()), ..transport::TlsOptions::default() };
     transport::client_config(&options, &[alpn]).expect("the CA is usable")
+}
+
+/// GET over plain HTTP, as a probe or a scraper does it.
+pub async fn plain(address: SocketAddr, path: &str) -> Reply {
+    let stream = TcpStream::connect(address).await.expect("somebody listens");
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a connection");
+    tokio::spawn(connection);
+    let request = Request::get(path).header(header::HOST, "localhost").body(Full::<Bytes>::default());
+    let response = sender.send_request(request.expect("a request")).await.expect("there is an answer");
+    Reply::collect(response).await
 }

@@ -14,13 +14,17 @@
 )]
 
 mod client;
+mod eventually;
 mod proxy;
 mod raw;
 mod real;
+mod session;
 mod stand_in;
 
-pub use client::{Client, Reply};
+pub use client::{Client, Reply, plain};
+pub use eventually::eventually;
 pub use proxy::{ProxyFiles, RunningProxy};
 pub use raw::{RawConnection, raw};
 pub use real::{Real, RealConfig};
+pub use session::Session;
 pub use stand_in::{SeenRequest, StandInEngine, StandInProvider, StandIns, TokenBuilder, stand_in_config};

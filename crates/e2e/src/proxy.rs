@@ -161,7 +161,20 @@ impl RunningProxy {
         self.files
     }
 
-    /// Loads the file of another test's making.
+    /// A request to the admin listener.
+    pub async fn admin(&self, path: &str) -> crate::Reply {
+        crate::client::plain(self.admin, path).await
+    }
+
+    /// The value of a metric, by its name and labels without the common prefix as in
+    /// `requests_total{cluster="main",…}`; `None` when there is no such line.
+    pub async fn metric(&self, name: &str) -> Option<f64> {
+        let text = self.admin("/metrics").await.text();
+        let line = format!("opensearch_oauth_proxy_{name} ");
+        text.lines().find_map(|found| found.strip_prefix(&line)?.parse().ok())
+    }
+
+    /// Overwrites the configuration file.
     pub fn rewrite_config(&self, config: &str) {
         self.files.write("config.yml", config);
     }

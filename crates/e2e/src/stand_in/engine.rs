@@ -1,12 +1,12 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -43,7 +43,11 @@ struct Shared {
     seen: Mutex<Vec<SeenRequest>>,
     count: watch::Sender<usize>,
     answers: Mutex<HashMap<String, Answer>>,
+    held: watch::Sender<HashSet<String>>,
+    health: Mutex<StatusCode>,
+    health_checks: watch::Sender<usize>,
     connections: Mutex<usize>,
+    cut: watch::Sender<usize>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -73,11 +77,14 @@ impl StandInEngine {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 *serving.connections.lock().expect("no test panicked here") += 1;
-                let serving = Arc::clone(&serving);
+                let (serving, mut cut) = (Arc::clone(&serving), serving.cut.subscribe());
                 connections.spawn(async move {
                     let service = service_fn(move |request| answer(Arc::clone(&serving), request));
                     // A connection that breaks off is what some tests are about.
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    tokio::select! {
+                        _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service) => {}
+                        _ = cut.changed() => {}
+                    }
                 });
             }
         });
@@ -101,6 +108,38 @@ impl StandInEngine {
         with: impl Fn(&SeenRequest) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) {
         self.shared.answers.lock().expect("no test panicked here").insert(path.to_owned(), Arc::new(with));
+    }
+
+    /// Keeps answers for this path back until [`release`](Self::release). The requests are seen when they have arrived
+    /// whole.
+    pub fn hold(&self, path: &str) {
+        self.shared.held.send_modify(|held| {
+            held.insert(path.to_owned());
+        });
+    }
+
+    /// Gives the answers for this path, those kept back and later ones.
+    pub fn release(&self, path: &str) {
+        self.shared.held.send_modify(|held| {
+            held.remove(path);
+        });
+    }
+
+    /// Breaks every open connection off, whatever it is doing. New ones are accepted.
+    pub fn break_connections(&self) {
+        self.shared.cut.send_modify(|cut| *cut += 1);
+    }
+
+    /// Answers health checks so.
+    pub fn set_health(&self, status: StatusCode) {
+        *self.shared.health.lock().expect("no test panicked here") = status;
+    }
+
+    /// Waits until so many health checks have come from now on.
+    pub async fn wait_for_checks(&self, more: usize) {
+        let mut checks = self.shared.health_checks.subscribe();
+        let target = *checks.borrow() + more;
+        checks.wait_for(|&seen| seen >= target).await.expect("the stand-in lives");
     }
 
     /// Every request so far but health checks.
@@ -153,7 +192,10 @@ async fn answer(
         whole,
     };
     if seen.target == "/_plugins/_security/health" {
-        return Ok(Response::new(Full::default()));
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = *shared.health.lock().expect("no test panicked here");
+        shared.health_checks.send_modify(|count| *count += 1);
+        return Ok(response);
     }
     let answer = shared.answers.lock().expect("no test panicked here").get(head.uri.path()).cloned();
     let response = answer.map_or_else(
@@ -168,5 +210,8 @@ async fn answer(
     );
     shared.seen.lock().expect("no test panicked here").push(seen);
     shared.count.send_modify(|count| *count += 1);
+    let mut held = shared.held.subscribe();
+    // The sender is part of `shared`, so the wait ends with the release.
+    let _ = held.wait_for(|held| !held.contains(head.uri.path())).await;
     Ok(response)
 }

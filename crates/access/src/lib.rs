@@ -20,7 +20,6 @@
 //! * A scope with a cluster prefix counts on that cluster only. Without one it counts on the only cluster, or
 //!   where the cluster's audience is among the token's audiences.
 
-mod claim;
 mod decision;
 mod glob;
 mod mapper;
@@ -29,7 +28,6 @@ mod rights;
 mod scope;
 mod text;
 
-pub use claim::{ClaimPath, ClaimPathError};
 pub use decision::{BackendUserConflict, Denial, Permit};
 pub use glob::Glob;
 pub use mapper::{ClusterRules, Mapper, MapperError};

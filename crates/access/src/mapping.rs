@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
-use crate::{ClaimPath, Glob, Scope};
+use claims::ClaimPath;
+
+use crate::{Glob, Scope};
 
 /// What the mapper reads of a verified token.
 pub trait Subject {

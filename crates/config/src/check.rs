@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{claim_path::ClaimPath, parts::Parts, report::Findings, tree::At};
+use crate::{parts::Parts, report::Findings, tree::At};
 
 mod cluster;
 mod listeners;
@@ -55,16 +55,5 @@ fn unique<'v>(values: impl IntoIterator<Item = (At, &'v str)>, cure: &str, findi
         } else {
             seen.insert(value, at);
         }
-    }
-}
-
-fn claim_path(at: &At, path: &str, findings: &mut Semantic<'_, '_>) {
-    if let Err(error) = path.parse::<ClaimPath>() {
-        findings.error(
-            at,
-            format!("`{path}` is not a claim path: {error}"),
-            "join names by dots, as in `realm_access.roles`; put a name that holds a dot in double quotes within \
-             single ones, as in '\"https://example.com/groups\"'",
-        );
     }
 }

@@ -11,7 +11,6 @@
 //! 5. `check`: rules that concern several values or their meaning.
 
 mod check;
-mod claim_path;
 mod diagnostic;
 mod load;
 mod mapper;

@@ -87,10 +87,7 @@ fn stages(
     watched.dedup();
     references.fill_in(&mut document);
     match model(document) {
-        Ok(mut config) => {
-            config.settle_claim_paths();
-            Ok(Loaded { config, path: path.to_owned(), watched, warnings: diagnostics })
-        }
+        Ok(config) => Ok(Loaded { config, path: path.to_owned(), watched, warnings: diagnostics }),
         Err((at, message)) => {
             let mut findings = Findings::new(&mut report, &tree);
             findings.error(&at, message, "correct this value");

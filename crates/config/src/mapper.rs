@@ -2,10 +2,7 @@
 
 use access::{ClusterRules, Condition, Glob, Granted, Mapper, MapperError};
 
-use crate::{
-    claim_path::ClaimPath,
-    model::{Cluster, Config, Grant, Identity, Mapping, Provider},
-};
+use crate::model::{Cluster, Config, Grant, Mapping, Provider};
 
 /// Why a mapping cannot be applied. A configuration that [`load`](crate::load) has accepted has none of these.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -19,16 +16,6 @@ pub enum MappingError {
         scope: String,
         /// Why.
         source: access::ScopeError,
-    },
-    /// The claim path is not one.
-    #[error("mappings[{index}].claim.path: `{path}` is not a claim path: {reason}")]
-    ClaimPath {
-        /// Which mapping, from 0.
-        index: usize,
-        /// The path as written.
-        path: String,
-        /// Why.
-        reason: String,
     },
     /// It has no condition, and would apply to everyone.
     #[error("mappings[{0}] has no condition: add `scope`, `group` or `claim`")]
@@ -57,24 +44,6 @@ impl Config {
     }
 }
 
-impl Config {
-    /// Claim paths that other crates read themselves, in the form in which they read them.
-    pub(crate) fn settle_claim_paths(&mut self) {
-        for cluster in &mut self.clusters {
-            let attributes = match &mut cluster.identity {
-                Identity::SignedJwt(jwt) => &mut jwt.attributes,
-                Identity::ProxyHeaders(headers) => &mut headers.attributes,
-                Identity::BackendUser(_) | Identity::Forward(_) => continue,
-            };
-            for path in attributes.values_mut() {
-                if let Ok(parsed) = path.parse::<ClaimPath>() {
-                    *path = parsed.for_access().into_owned();
-                }
-            }
-        }
-    }
-}
-
 fn convert(index: usize, mapping: &Mapping) -> Result<access::Mapping, MappingError> {
     let clusters =
         mapping.clusters.as_ref().map(|names| names.iter().map(|name| name.as_str().into()).collect());
@@ -90,10 +59,8 @@ fn condition(index: usize, mapping: &Mapping) -> Result<Condition, MappingError>
         conditions.push(Condition::Group(Glob::new(group.as_str())));
     }
     if let Some(claim) = &mapping.claim {
-        let wrong = |reason: String| MappingError::ClaimPath { index, path: claim.path.clone(), reason };
-        let path: ClaimPath = claim.path.parse().map_err(|error| wrong(format!("{error}")))?;
-        let path = path.for_access().parse().map_err(|error| wrong(format!("{error}")))?;
-        conditions.push(Condition::Claim { path, equals: claim.equals.as_str().into() });
+        let (path, equals) = (claim.path.clone(), claim.equals.as_str().into());
+        conditions.push(Condition::Claim { path, equals });
     }
     match (conditions.pop(), conditions.is_empty()) {
         (None, _) => Err(MappingError::NoCondition(index)),

@@ -3,13 +3,14 @@
 //! Every struct here is both the parser's target and, through `schemars`, the published JSON schema: the doc
 //! comments are what an editor shows beside a key. Unknown keys are refused everywhere.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
+use claims::ClaimPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::value::{ByteSize, Duration, Secret};
+use crate::value::{ByteSize, ClaimPathForm, Duration, Secret};
 
 /// Form of the names of providers and clusters: they are parts of scopes, user names and metric labels.
 const NAME: &str = "^[a-z0-9][a-z0-9_-]*$";
@@ -164,20 +165,24 @@ pub enum Algorithm {
     EdDSA,
 }
 
-/// Claim paths: names joined by dots, a name that itself holds a dot in double quotes
+/// Claim paths: names joined by dots, a name that itself holds a dot or a slash in double quotes
 /// (`"https://example.com/groups"`, `realm_access.roles`). The first path that yields a value is used; for scopes and
 /// groups the values of all paths are joined.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Claims {
     /// Scopes: a space-separated string or an array.
-    pub scopes: Vec<String>,
+    #[schemars(with = "Vec<ClaimPathForm>")]
+    pub scopes: Vec<ClaimPath>,
     /// Groups or roles.
-    pub groups: Vec<String>,
+    #[schemars(with = "Vec<ClaimPathForm>")]
+    pub groups: Vec<ClaimPath>,
     /// The name of the person.
-    pub user: Vec<String>,
+    #[schemars(with = "Vec<ClaimPathForm>")]
+    pub user: Vec<ClaimPath>,
     /// The client.
-    pub client: Vec<String>,
+    #[schemars(with = "Vec<ClaimPathForm>")]
+    pub client: Vec<ClaimPath>,
 }
 
 /// RFC 7662 introspection of opaque tokens.
@@ -292,7 +297,8 @@ pub struct SignedJwt {
     pub lifetime: Duration,
     /// Claims of the caller's token that the engine sees as `${attr.jwt.<name>}`: name in the engine to claim path.
     #[serde(default)]
-    pub attributes: std::collections::BTreeMap<String, String>,
+    #[schemars(with = "BTreeMap<String, ClaimPathForm>")]
+    pub attributes: BTreeMap<String, ClaimPath>,
 }
 
 /// Settings of `backend_user`.
@@ -301,7 +307,7 @@ pub struct SignedJwt {
 pub struct BackendUsers {
     /// The users that mappings may name, with their passwords.
     #[schemars(extend("minProperties" = 1))]
-    pub users: std::collections::BTreeMap<String, Secret>,
+    pub users: BTreeMap<String, Secret>,
 }
 
 /// Settings of `proxy_headers`.
@@ -315,7 +321,8 @@ pub struct ProxyHeaders {
     /// The engine's `attr_header_prefix`.
     pub attribute_prefix: String,
     /// Attribute name to claim path of the caller's token.
-    pub attributes: std::collections::BTreeMap<String, String>,
+    #[schemars(with = "BTreeMap<String, ClaimPathForm>")]
+    pub attributes: BTreeMap<String, ClaimPath>,
 }
 
 /// Settings of `forward`.
@@ -367,8 +374,8 @@ pub struct Mapping {
 #[serde(deny_unknown_fields)]
 pub struct ClaimCondition {
     /// Claim path, as under `claims`.
-    #[schemars(length(min = 1))]
-    pub path: String,
+    #[schemars(with = "ClaimPathForm")]
+    pub path: ClaimPath,
     /// The value.
     pub equals: String,
 }
@@ -533,7 +540,7 @@ impl Default for Admin {
 
 impl Default for Claims {
     fn default() -> Self {
-        let list = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect();
+        let list = |names: &[&str]| names.iter().map(|name| ClaimPath::member(name)).collect();
         Self {
             scopes: list(&["scope", "scp"]),
             groups: list(&["groups"]),
@@ -549,7 +556,7 @@ impl Default for ProxyHeaders {
             user_header: "x-proxy-user".to_owned(),
             roles_header: "x-proxy-roles".to_owned(),
             attribute_prefix: "x-proxy-ext-".to_owned(),
-            attributes: std::collections::BTreeMap::new(),
+            attributes: BTreeMap::new(),
         }
     }
 }

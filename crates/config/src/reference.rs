@@ -137,6 +137,7 @@ fn form(schema: View<'_>) -> String {
         (Some("write"), _) => "path of a file to write",
         (Some(_), _) => "path of a file",
         (_, Some("uri")) => "URL",
+        (_, Some("claim-path")) => "claim path",
         (_, Some("socket-address")) => "address and port",
         _ if target.text("x-min").is_some() && target.is("integer") => "size",
         _ if target.text("x-min").is_some() => "duration",

@@ -9,6 +9,7 @@ use url::Url;
 use crate::{report::Findings, tree::At};
 
 mod bounds;
+mod claim_paths;
 mod explain;
 pub(crate) mod similar;
 pub(crate) mod view;
@@ -44,6 +45,7 @@ pub(crate) fn check(document: &mut Value, findings: &mut Findings<'_>) {
     }
     view::walk(View::root(&SCHEMA), document, &At::default(), &mut |schema, value, at| {
         bounds::check(schema, value, at, findings);
+        claim_paths::check(schema, value, at, findings);
     });
 }
 

@@ -1,9 +1,11 @@
 //! Values with a form of their own: durations, sizes and secrets.
 
 mod byte_size;
+mod claim_path;
 mod duration;
 mod secret;
 
+pub(crate) use self::claim_path::ClaimPathForm;
 pub use self::{byte_size::ByteSize, duration::Duration, secret::Secret};
 
 /// What is wrong with a duration or a size.

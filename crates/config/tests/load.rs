@@ -4,6 +4,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
+use claims::ClaimPath;
 use config::{
     Severity, load,
     model::{AuditSink, Identity},
@@ -88,7 +89,7 @@ fn everything_is_resolved() {
     let Identity::BackendUser(backend) = &config.clusters[1].identity else { panic!("not backend_user") };
     assert_eq!(backend.users["reader"].expose(), "hunter3");
     let Identity::SignedJwt(jwt) = &config.clusters[0].identity else { panic!("not signed_jwt") };
-    assert_eq!(jwt.attributes["team"], "/https:~1~1example.com~1team");
+    assert_eq!(jwt.attributes["team"], ClaimPath::member("https://example.com/team"));
     let AuditSink::File(file) = &config.audit.sink else { panic!("not a file") };
     assert_eq!(file.path, folder.path().join("logs/audit.jsonl"));
     assert_eq!(file.max_size, ByteSize::from_mib(1));

@@ -6,7 +6,8 @@ mod support;
 
 use std::{borrow::Cow, path::Path};
 
-use access::{ClaimPath, Subject};
+use access::Subject;
+use claims::ClaimPath;
 use config::model::Config;
 use serde_json::{Map, Value, json};
 use support::Plenty;

@@ -219,12 +219,14 @@ mod tests {
 
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 
+    use claims::ClaimPath;
+
     use super::*;
     use crate::{KeyKind, generate_key, testing::Fixture};
 
     fn identity(kind: KeyKind) -> SignedJwt {
         let key = SigningKey::from_pem(&generate_key(kind).unwrap()).unwrap();
-        let attributes = BTreeMap::from([("tenant".to_owned(), "org".to_owned())]);
+        let attributes = BTreeMap::from([("tenant".to_owned(), ClaimPath::member("org"))]);
         let attributes = Attributes::new(&attributes, &OWN_CLAIMS).unwrap();
         SignedJwt::new(key, "opensearch-oauth-proxy", "opensearch", 300, attributes).unwrap()
     }
@@ -360,7 +362,7 @@ mod tests {
     #[test]
     fn the_claims_that_the_proxy_sets_cannot_be_attributes() {
         for name in OWN_CLAIMS {
-            let attributes = BTreeMap::from([(name.to_owned(), "x".to_owned())]);
+            let attributes = BTreeMap::from([(name.to_owned(), ClaimPath::member("x"))]);
             assert!(Attributes::new(&attributes, &OWN_CLAIMS).is_err(), "{name}");
         }
     }

@@ -7,7 +7,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use access::{ClaimPath, ClusterRules, Condition, Glob, Granted, Mapper, Mapping, Permit, Subject};
+use access::{ClusterRules, Condition, Glob, Granted, Mapper, Mapping, Permit, Subject};
+use claims::ClaimPath;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use claims::ClaimPath;
 use secrecy::SecretString;
 use transport::{ForwardProxy, TlsOptions};
 use url::Url;
 
-use crate::{Algorithm, ClaimPath, ConfigError, discovery};
+use crate::{Algorithm, ConfigError, discovery};
 
 /// A provider whose tokens are accepted. [`ProviderConfig::new`] gives the defaults, which are the strict ones.
 #[derive(Debug, Clone)]

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use claims::ClaimPath;
 use serde_json::{Map, Value};
 
-use crate::{ClaimNames, ClaimPath};
+use crate::ClaimNames;
 
 /// What a verified token says. Only this crate makes one, after every check passed.
 #[derive(Clone, PartialEq)]
@@ -85,7 +86,7 @@ pub(crate) fn texts(paths: &[ClaimPath], claims: &Map<String, Value>, split: boo
 }
 
 pub(crate) fn client(names: &ClaimNames, claims: &Map<String, Value>) -> Option<Arc<str>> {
-    names.client.iter().find_map(|path| path.text(claims)).map(Into::into)
+    names.client.iter().find_map(|path| path.first_string(claims)).map(Into::into)
 }
 
 /// The user, or `None` if the token is a client's own.
@@ -105,7 +106,7 @@ pub(crate) fn user(
         .user
         .iter()
         .filter(|path| !(unverified && path.is_member("email")))
-        .find_map(|path| path.text(claims))
+        .find_map(|path| path.first_string(claims))
         .map(Into::into)
 }
 

@@ -33,7 +33,6 @@
 mod algorithm;
 mod bearer;
 mod cache;
-mod claim_path;
 mod clock;
 mod config;
 mod discovery;
@@ -52,7 +51,6 @@ mod validation;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use bearer::{BearerToken, DEFAULT_MAX_TOKEN_LENGTH, TokenHash};
 pub use cache::TokenCache;
-pub use claim_path::{ClaimPath, ClaimPathError};
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use config::{ClaimNames, IntrospectionConfig, KeySource, ProviderConfig};
 pub use error::{ConfigError, FetchError, TokenError};

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use access::{ClaimPath, Rights, Subject};
+use access::{Rights, Subject};
+use claims::ClaimPath;
 use oidc::Identity;
 
 use crate::snapshot::Snapshot;

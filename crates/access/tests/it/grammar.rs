@@ -1,4 +1,4 @@
-use access::{ClaimPath, Glob, Grant, Scope, ScopeError};
+use access::{Glob, Grant, Scope, ScopeError};
 use rest::Action;
 use serde_json::json;
 
@@ -80,39 +80,6 @@ fn globs_match_whole_texts() {
         ("a?c", "abc", false),
     ] {
         assert_eq!(Glob::new(glob).matches(text), expected, "{glob} on {text}");
-    }
-}
-
-#[test]
-fn claims_are_found_by_path() {
-    let claims = json!({
-        "tenant": "acme",
-        "level": 3,
-        "admin": true,
-        "realm_access": {"roles": ["a", "b", 4, null, {"x": 1}]},
-        "https://example.com/roles": ["c"],
-        "a~b": "d",
-        "nothing": null,
-    });
-    let claims = claims.as_object().expect("an object");
-    for (path, expected) in [
-        ("tenant", vec!["acme"]),
-        ("level", vec!["3"]),
-        ("admin", vec!["true"]),
-        ("realm_access.roles", vec!["a", "b", "4"]),
-        ("/realm_access/roles", vec!["a", "b", "4"]),
-        ("/https:~1~1example.com~1roles", vec!["c"]),
-        ("/a~0b", vec!["d"]),
-        ("realm_access", vec![]),
-        ("tenant.x", vec![]),
-        ("nothing", vec![]),
-        ("missing.x", vec![]),
-    ] {
-        let path: ClaimPath = path.parse().expect("a path");
-        assert_eq!(path.texts(claims), expected, "{path}");
-    }
-    for wrong in ["", ".a", "a..b", "a.", "/", "/a//b", "/a~2", "/a~"] {
-        assert!(wrong.parse::<ClaimPath>().is_err(), "{wrong:?}");
     }
 }
 

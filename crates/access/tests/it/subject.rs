@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
-use access::{ClaimPath, ClusterRules, Condition, Glob, Granted, Mapper, Mapping, Rights, Subject};
+use access::{ClusterRules, Condition, Glob, Granted, Mapper, Mapping, Rights, Subject};
+use claims::ClaimPath;
 use serde_json::{Map, Value};
 
 /// What a token says, written out.

@@ -39,9 +39,6 @@ fn condition(at: &At, mapping: &Mapping, findings: &mut Semantic<'_, '_>) {
             "write one mapping for each scope",
         );
     }
-    if let Some(claim) = &mapping.claim {
-        super::claim_path(&at.key("claim").key("path"), &claim.path, findings);
-    }
 }
 
 fn names(at: &At, mapping: &Mapping, parts: &Parts, findings: &mut Semantic<'_, '_>) {

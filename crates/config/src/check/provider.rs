@@ -75,7 +75,6 @@ fn one(at: &At, provider: &Provider, findings: &mut Semantic<'_, '_>) {
     if let Some(introspection) = &provider.introspection {
         check_introspection(&at.key("introspection"), introspection, provider, http, findings);
     }
-    claims(at, provider, findings);
 }
 
 fn check_introspection(
@@ -93,19 +92,5 @@ fn check_introspection(
             "add `endpoint`",
         ),
         None => {}
-    }
-}
-
-fn claims(at: &At, provider: &Provider, findings: &mut Semantic<'_, '_>) {
-    let claims = &provider.claims;
-    for (key, paths) in [
-        ("scopes", &claims.scopes),
-        ("groups", &claims.groups),
-        ("user", &claims.user),
-        ("client", &claims.client),
-    ] {
-        for (index, path) in paths.iter().enumerate() {
-            super::claim_path(&at.key("claims").key(key).index(index), path, findings);
-        }
     }
 }

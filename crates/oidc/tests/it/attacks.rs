@@ -1,9 +1,10 @@
 //! Tokens that must be refused, each for its own reason, and the good ones beside them.
 
 use aws_lc_rs::rsa::KeySize;
+use claims::ClaimPath;
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::Algorithm as Signing;
-use oidc::{Algorithm, ClaimPath, ProviderConfig, TokenError};
+use oidc::{Algorithm, ProviderConfig, TokenError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

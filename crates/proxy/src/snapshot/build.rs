@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use config::model;
 use engine::{EngineIdentity, IdentityError};
 use http::uri::PathAndQuery;
-use oidc::{ClaimNames, ClaimPath, IntrospectionConfig, KeySource, ProviderConfig, Providers, TokenCache};
+use oidc::{ClaimNames, IntrospectionConfig, KeySource, ProviderConfig, Providers, TokenCache};
 use secrecy::SecretString;
 use transport::{ForwardProxy, TlsError, TlsOptions};
 use url::Url;
@@ -24,15 +24,6 @@ pub enum BuildError {
     /// A provider's settings or CA file.
     #[error("providers")]
     Providers(#[source] Box<oidc::ConfigError>),
-    /// A claim path.
-    #[error("providers[{provider}].claims")]
-    Claims {
-        /// The provider.
-        provider: String,
-        /// What is wrong with the path.
-        #[source]
-        source: oidc::ClaimPathError,
-    },
     /// A cluster's CA or certificate.
     #[error("clusters[{cluster}]")]
     Tls {
@@ -125,26 +116,21 @@ pub fn build(
 }
 
 fn providers(config: &model::Config) -> Result<Providers, BuildError> {
-    let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
+    let providers = config.providers.iter().map(provider).collect();
     Providers::new(providers).map_err(|error| BuildError::Providers(Box::new(error)))
 }
 
-fn provider(settings: &model::Provider) -> Result<ProviderConfig, BuildError> {
-    let name = &settings.name;
-    let paths = |texts: &[String]| {
-        let parsed: Result<Vec<ClaimPath>, _> = texts.iter().map(|text| text.parse()).collect();
-        parsed.map_err(|source| BuildError::Claims { provider: name.clone(), source })
-    };
-    let mut provider = ProviderConfig::new(name, &settings.issuer, settings.audiences.clone());
+fn provider(settings: &model::Provider) -> ProviderConfig {
+    let mut provider = ProviderConfig::new(&settings.name, &settings.issuer, settings.audiences.clone());
     provider.algorithms = settings.algorithms.iter().map(|&algorithm| self::algorithm(algorithm)).collect();
     provider.leeway = settings.leeway.get();
     provider.token_types.clone_from(&settings.token_types);
     provider.allow_missing_type = settings.allow_missing_type;
     provider.claims = ClaimNames {
-        scopes: paths(&settings.claims.scopes)?,
-        groups: paths(&settings.claims.groups)?,
-        user: paths(&settings.claims.user)?,
-        client: paths(&settings.claims.client)?,
+        scopes: settings.claims.scopes.clone(),
+        groups: settings.claims.groups.clone(),
+        user: settings.claims.user.clone(),
+        client: settings.claims.client.clone(),
     };
     if let Some(url) = &settings.jwks_uri {
         provider.keys = KeySource::JwksUri(url.clone());
@@ -163,7 +149,7 @@ fn provider(settings: &model::Provider) -> Result<ProviderConfig, BuildError> {
         introspection.introspect_jwt = settings.introspect_jwt;
         introspection
     });
-    Ok(provider)
+    provider
 }
 
 fn algorithm(algorithm: model::Algorithm) -> oidc::Algorithm {

@@ -1,0 +1,107 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::{Map, Value};
+
+use crate::{ClaimPathError, parse};
+
+/// Where a claim is: member names separated by dots, such as `realm_access.roles`. A name that holds a dot or a slash
+/// is quoted: `"https://example.com/groups"`, `resource_access."my.client".roles`. Arrays on the way are looked
+/// through.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ClaimPath(Box<[Box<str>]>);
+
+impl ClaimPath {
+    /// The path of one member at the top, whatever characters its name holds.
+    pub fn member(name: &str) -> Self {
+        Self([name.into()].into())
+    }
+
+    /// All values at this path, in document order. A value that is an array is given as its elements.
+    pub fn select<'c>(&self, claims: &'c Map<String, Value>) -> Vec<&'c Value> {
+        let mut found = Vec::new();
+        if let Some((first, rest)) = self.0.split_first()
+            && let Some(value) = claims.get(&**first)
+        {
+            descend(value, rest, &mut found);
+        }
+        found
+    }
+
+    /// The texts of all values at this path, in document order; see [`scalar_text`].
+    pub fn texts<'c>(&self, claims: &'c Map<String, Value>) -> Vec<Cow<'c, str>> {
+        self.select(claims).into_iter().filter_map(scalar_text).collect()
+    }
+
+    /// The first non-empty string at this path. Numbers and booleans do not count: what is wanted is a name.
+    pub fn first_string<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c str> {
+        self.select(claims).into_iter().find_map(|value| value.as_str().filter(|text| !text.is_empty()))
+    }
+
+    /// Whether this is the path of the top-level member `name`.
+    pub fn is_member(&self, name: &str) -> bool {
+        matches!(&*self.0, [only] if &**only == name)
+    }
+}
+
+/// The text of a string, a number or a boolean, the latter two as JSON writes them. Null, arrays and objects have none.
+pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Bool(_) | Value::Number(_) => Some(Cow::Owned(value.to_string())),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn descend<'c>(value: &'c Value, path: &[Box<str>], found: &mut Vec<&'c Value>) {
+    match (value, path.split_first()) {
+        (Value::Array(elements), _) => elements.iter().for_each(|element| descend(element, path, found)),
+        (_, None) => found.push(value),
+        (Value::Object(members), Some((first, rest))) => {
+            if let Some(value) = members.get(&**first) {
+                descend(value, rest, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+impl FromStr for ClaimPath {
+    type Err = ClaimPathError;
+
+    fn from_str(text: &str) -> Result<Self, ClaimPathError> {
+        parse::names(text).map(|names| Self(names.into()))
+    }
+}
+
+/// As it is parsed: names are quoted where they must be.
+impl fmt::Display for ClaimPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(".")?;
+            }
+            if name.contains(parse::MUST_BE_QUOTED) {
+                write!(f, "\"{}\"", name.replace('"', "\"\""))?;
+            } else {
+                f.write_str(name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for ClaimPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClaimPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(|error| de::Error::custom(format!("`{text}` is not a claim path: {error}")))
+    }
+}

@@ -1,6 +1,12 @@
 //! HTTP on one connection.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use http::{Request, Response};
 use hyper::{
@@ -29,6 +35,8 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = proxy.limits();
+    let used = Arc::new(AtomicBool::new(false));
+    let uses = Arc::clone(&used);
     let guarded = wire::Guard::new(
         stream,
         wire::Limits {
@@ -47,12 +55,19 @@ where
         .max_header_size(limits.head_size)
         .serve_connection(
             TokioIo::new(guarded),
-            service_fn(move |request| answer(Arc::clone(&proxy), peer.clone(), request)),
+            service_fn(move |request| {
+                uses.store(true, Ordering::Relaxed);
+                answer(Arc::clone(&proxy), peer.clone(), request)
+            }),
         );
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stopped(&mut shutdown) => {
+            // Hyper would wait for a first request; clients open connections ahead of need.
+            if !used.load(Ordering::Relaxed) {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }

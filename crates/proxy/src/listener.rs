@@ -71,10 +71,12 @@ pub async fn serve(
             serve_one(stream, address, proxy, tls, shutdown).await;
         });
     }
+    proxy.stop().begin();
     drop(listener);
     let ended = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::warn!(connections = connections.len(), "cutting the connections that did not end in time");
+        proxy.stop().cut();
         connections.shutdown().await;
     }
 }

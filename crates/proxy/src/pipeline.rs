@@ -1,7 +1,10 @@
 //! The way of a request. Read [`Proxy::handle`] first.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -34,12 +37,43 @@ pub struct Proxy {
     audit: AuditLog,
     metrics: Arc<Metrics>,
     tracer: Tracer,
+    stop: Arc<Stop>,
+}
+
+/// How far stopping has come.
+#[derive(Debug, Default)]
+pub struct Stop {
+    draining: AtomicBool,
+    cutting: AtomicBool,
+}
+
+impl Stop {
+    /// Nothing new is accepted.
+    pub fn begin(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// What still runs is broken off.
+    pub fn cut(&self) {
+        self.cutting.store(true, Ordering::Release);
+    }
+
+    /// Whether nothing new is accepted.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Whether running requests are being broken off, by us and not by their clients.
+    pub fn is_cutting(&self) -> bool {
+        self.cutting.load(Ordering::Acquire)
+    }
 }
 
 impl Proxy {
     /// Puts the parts together.
     pub fn new(snapshot: Snapshot, audit: AuditLog, metrics: Arc<Metrics>, tracer: Tracer) -> Arc<Self> {
-        Arc::new(Self { snapshot: ArcSwap::from_pointee(snapshot), audit, metrics, tracer })
+        let snapshot = ArcSwap::from_pointee(snapshot);
+        Arc::new(Self { snapshot, audit, metrics, tracer, stop: Arc::default() })
     }
 
     /// The configuration in force.
@@ -67,7 +101,13 @@ impl Proxy {
         &self.audit
     }
 
-    /// Sends what the tracer still holds back. Blocks for a few seconds at most.
+    /// How far stopping has come.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Sends what the tracer still holds back. Blocks for a few seconds at most, and needs the runtime to go on
+    /// meanwhile: not to be called on one of its threads.
     pub fn tracer_shutdown(&self) {
         self.tracer.shutdown();
     }
@@ -98,7 +138,11 @@ impl Proxy {
         if audit.failing {
             problems.push("audit: records cannot be written".to_owned());
         }
-        Readiness { ready: provider_ready && cluster_ready && !audit.failing, problems }
+        let stopping = self.stop.is_draining();
+        if stopping {
+            problems.push("stopping: no new connections".to_owned());
+        }
+        Readiness { ready: provider_ready && cluster_ready && !audit.failing && !stopping, problems }
     }
 
     /// The life of a request.
@@ -194,7 +238,7 @@ impl Proxy {
         .into();
         // Under `when_full: wait` this is where a full audit queue holds requests back.
         let slot = self.audit.reserve().await;
-        Entry::begin(record, slot, begun, peer, &self.metrics)
+        Entry::begin(record, slot, begun, peer, &self.metrics, &self.stop)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     body::Progress,
     listener::Peer,
     metrics::{Held, Metrics, RequestLabels, status_class},
+    pipeline::Stop,
 };
 
 /// The record of one request in the making.
@@ -30,12 +31,20 @@ pub struct Entry {
     response: Option<Arc<Progress>>,
     upstream: Option<Duration>,
     metrics: Arc<Metrics>,
+    stop: Arc<Stop>,
     _in_flight: Held,
 }
 
 impl Entry {
     /// Begins the record of a request whose head has just been read; `slot` is its place in the audit queue.
-    pub fn begin(record: Record, slot: Slot, begun: Instant, peer: &Peer, metrics: &Arc<Metrics>) -> Self {
+    pub fn begin(
+        record: Record,
+        slot: Slot,
+        begun: Instant,
+        peer: &Peer,
+        metrics: &Arc<Metrics>,
+        stop: &Arc<Stop>,
+    ) -> Self {
         let mut record = Box::new(record);
         record.source = Some(peer.address);
         record.tls = peer.tls.map(Into::into);
@@ -52,6 +61,7 @@ impl Entry {
             response: None,
             upstream: None,
             metrics: Arc::clone(metrics),
+            stop: Arc::clone(stop),
             _in_flight: metrics.request_begun(),
         }
     }
@@ -162,6 +172,9 @@ impl Drop for Entry {
         let (Some(mut record), Some(slot)) = (self.record.take(), self.slot.take()) else {
             return;
         };
+        if record.outcome == Outcome::ClientGone && self.stop.is_cutting() {
+            record.outcome = Outcome::Aborted;
+        }
         record.duration_us = micros(self.begun.elapsed());
         record.upstream_us = self.upstream.map(micros);
         if let Some(request) = &self.request {

@@ -148,7 +148,10 @@ impl Server {
         .await;
         drop(watching);
         let closed = self.proxy.audit().clone().close().await;
-        self.proxy.tracer_shutdown();
+        let proxy = Arc::clone(&self.proxy);
+        if tokio::task::spawn_blocking(move || proxy.tracer_shutdown()).await.is_err() {
+            tracing::error!("the last spans could not be sent");
+        }
         // The admin listener goes last, so that the drain can be watched.
         self.stop_admin.send_replace(true);
         if self.admin.join().is_err() {

@@ -40,7 +40,11 @@ async fn serve(loaded: config::Loaded) -> Result<(), Failure> {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hang_up.recv() => reloader.hang_up().await,
+                _ = hang_up.recv() => {
+                    // Not awaited: a provider that is slow to answer must not keep SIGTERM waiting.
+                    let reloader = std::sync::Arc::clone(&reloader);
+                    tokio::spawn(async move { reloader.hang_up().await });
+                }
             }
         }
         tracing::info!("stopping: no new connections, running requests may end");

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use transport::{ForwardProxy, TlsOptions};
 use url::Url;
 
-use crate::{Algorithm, ConfigError, discovery};
+use crate::{Algorithm, ConfigError, discovery, refresh};
 
 /// A provider whose tokens are accepted. [`ProviderConfig::new`] gives the defaults, which are the strict ones.
 #[derive(Debug, Clone)]
@@ -53,6 +53,9 @@ pub struct ProviderConfig {
     pub refresh: Duration,
     /// The shortest time between two fetches that tokens with unknown keys can cause. Default: 10 s.
     pub min_refetch_interval: Duration,
+    /// How old keys may get while the provider cannot be reached. Beyond, its tokens are refused as long as that lasts,
+    /// since a key withdrawn meanwhile would go unnoticed. Longer than `refresh`. Default: 24 h.
+    pub max_stale: Duration,
     /// Introspection of opaque tokens (RFC 7662). Default: none, opaque tokens are refused.
     pub introspection: Option<IntrospectionConfig>,
 }
@@ -80,6 +83,7 @@ impl ProviderConfig {
             timeout: Duration::from_secs(5),
             refresh: Duration::from_mins(15),
             min_refetch_interval: Duration::from_secs(10),
+            max_stale: Duration::from_hours(24),
             introspection: None,
         }
     }
@@ -174,6 +178,9 @@ pub(crate) fn check(config: &ProviderConfig) -> Result<Url, ConfigError> {
     }
     if config.token_types.is_empty() && !config.allow_missing_type {
         return Err(wrong("`token_types` must name at least one type"));
+    }
+    if config.max_stale <= refresh::longest_pause(config) {
+        return Err(wrong("`max_stale` must be longer than `refresh` and `min_refetch_interval`"));
     }
     if config.keys == KeySource::IntrospectionOnly && config.introspection.is_none() {
         return Err(wrong("without keys, `introspection` must be configured"));

@@ -1,5 +1,7 @@
 //! Discovery documents: OIDC Discovery 1.0 and RFC 8414.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde::Deserialize;
 use transport::{HttpClient, HttpResponse, redact_url};
@@ -10,6 +12,8 @@ use crate::FetchError;
 /// What is used of a discovery document.
 #[derive(Debug, Clone)]
 pub(crate) struct Metadata {
+    /// By the monotonic clock of whoever fetched it.
+    pub(crate) fetched_at: Duration,
     pub(crate) jwks_uri: Option<Url>,
     pub(crate) introspection_endpoint: Option<Url>,
 }
@@ -21,22 +25,28 @@ struct Document {
     introspection_endpoint: Option<Url>,
 }
 
-/// Fetches the document of `issuer`, whose parsed form is `base`: first where OIDC puts it, then, if nothing
+/// Fetches the document of `issuer`, whose parsed form is `base`, at `now` by the monotonic clock: first where OIDC puts it, then, if nothing
 /// is there, where RFC 8414 does.
 pub(crate) async fn fetch(
     http: &HttpClient,
     issuer: &str,
     base: &Url,
     allow_http: bool,
+    now: Duration,
 ) -> Result<Metadata, FetchError> {
     let mut response = http.get(&openid_url(base), "application/json").await?;
     if response.status.is_client_error() {
         response = http.get(&oauth_url(base), "application/json").await?;
     }
-    read(&response, issuer, allow_http)
+    read(&response, issuer, allow_http, now)
 }
 
-fn read(response: &HttpResponse, issuer: &str, allow_http: bool) -> Result<Metadata, FetchError> {
+fn read(
+    response: &HttpResponse,
+    issuer: &str,
+    allow_http: bool,
+    now: Duration,
+) -> Result<Metadata, FetchError> {
     expect_ok(response)?;
     let document: Document = response.json()?;
     if document.issuer != issuer {
@@ -47,7 +57,11 @@ fn read(response: &HttpResponse, issuer: &str, allow_http: bool) -> Result<Metad
             return Err(FetchError::Insecure { url: redact_url(url) });
         }
     }
-    Ok(Metadata { jwks_uri: document.jwks_uri, introspection_endpoint: document.introspection_endpoint })
+    Ok(Metadata {
+        fetched_at: now,
+        jwks_uri: document.jwks_uri,
+        introspection_endpoint: document.introspection_endpoint,
+    })
 }
 
 /// Anything but 200 is no document; redirects are not followed.

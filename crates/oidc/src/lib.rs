@@ -5,7 +5,7 @@
 //! and algorithms, keys, audiences and types all come from that provider's configuration and documents (RFC 8725).
 //!
 //! Keys are fetched ahead of time and kept fresh by [`Providers::run`]; a provider that is down leaves its last keys in
-//! use. Verified tokens belong in a [`TokenCache`], which forgets them at expiry and when a key is withdrawn.
+//! use, for [`ProviderConfig::max_stale`] at most. Verified tokens belong in a [`TokenCache`], which forgets them at expiry and when a key is withdrawn.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,6 +43,7 @@ mod jwk;
 mod jws;
 mod provider;
 mod providers;
+mod rediscovery;
 mod refresh;
 mod status;
 mod strict_json;

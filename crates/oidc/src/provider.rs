@@ -83,15 +83,18 @@ impl Provider {
 
     pub(crate) fn status(&self) -> ProviderStatus {
         let keys = self.keys.load().len();
+        let health = self.health();
+        let too_stale =
+            self.config.keys != KeySource::IntrospectionOnly && self.keys_last(health.fetched_at).is_none();
         let ready = match self.config.keys {
             KeySource::IntrospectionOnly => self.introspection_endpoint().is_some(),
-            KeySource::Discovery | KeySource::JwksUri(_) => keys > 0,
+            KeySource::Discovery | KeySource::JwksUri(_) => keys > 0 && !too_stale,
         };
-        let health = self.health();
         ProviderStatus {
             name: Arc::clone(&self.name),
             issuer: Arc::clone(&self.issuer),
             ready,
+            too_stale,
             keys,
             fetched_age: health.fetched_at.map(|at| self.clock.monotonic().saturating_sub(at)),
             fetches: health.fetches,
@@ -119,6 +122,8 @@ impl Provider {
         let names = (&self.name, &self.issuer);
         let mut identity =
             validation::claims(&self.config, names, jws.typ.as_deref(), jws.claims, now, Source::Token)?;
+        let fetched_at = self.health().fetched_at;
+        let keys_last = self.keys_last(fetched_at).ok_or(TokenError::ProviderUnavailable)?;
         let signed = Signed {
             algorithm: jws.algorithm,
             key_id: jws.key_id.as_deref(),
@@ -126,6 +131,8 @@ impl Provider {
             signature: &jws.signature,
         };
         self.verify(&signed).await?;
+        // Who caches the result asks again when the keys that gave it are too old.
+        identity.fresh_until = identity.fresh_until.min(now.saturating_add(keys_last.as_secs()));
 
         if self.config.introspection.as_ref().is_some_and(|introspection| introspection.introspect_jwt) {
             let active = self.introspect(token).await?;

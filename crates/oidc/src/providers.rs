@@ -63,7 +63,9 @@ impl Providers {
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
         let mut tasks = JoinSet::new();
         for provider in self.all.iter().map(Arc::clone) {
-            tasks.spawn(async move { provider.keep_fresh().await });
+            tasks.spawn(async move {
+                tokio::join!(provider.keep_keys_fresh(), provider.keep_metadata_fresh());
+            });
         }
         // Dropping the set ends its tasks.
         shutdown.await;

@@ -1,4 +1,4 @@
-//! Keeping a provider's documents fresh: on schedule, and when a token names an unknown key.
+//! Keeping a provider's keys fresh: on schedule, and when a token names an unknown key.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,13 +7,11 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::{HeaderMap, header};
 
-use crate::discovery::{self, Metadata};
+use crate::discovery;
 use crate::jwk::KeySet;
 use crate::provider::Provider;
-use crate::{FetchError, KeySource};
+use crate::{FetchError, KeySource, ProviderConfig};
 
-/// How long a discovery document is used before it is fetched again together with the keys.
-const METADATA_AGE: Duration = Duration::from_hours(1);
 /// Whatever configuration and provider say, documents are not fetched more often on schedule.
 const SHORTEST_REFRESH: Duration = Duration::from_secs(1);
 /// The first and the longest pause between attempts while a provider cannot be reached.
@@ -28,7 +26,6 @@ pub(crate) struct FetchState {
     last_attempt: Option<Duration>,
     /// When to fetch next, by the monotonic clock.
     due: Duration,
-    metadata_at: Option<Duration>,
 }
 
 /// How an attempt to find an unknown key went.
@@ -81,8 +78,8 @@ impl Provider {
         }
     }
 
-    /// Keeps the documents fresh, for ever.
-    pub(crate) async fn keep_fresh(&self) {
+    /// Keeps the keys fresh, for ever.
+    pub(crate) async fn keep_keys_fresh(&self) {
         loop {
             let due = self.fetching.lock().await.due;
             let wait = due.saturating_sub(self.clock.monotonic());
@@ -97,11 +94,16 @@ impl Provider {
         }
     }
 
+    /// Fetches the keys whatever is due, since they moved.
+    pub(crate) async fn fetch_moved_keys(&self) {
+        self.fetch(&mut *self.fetching.lock().await).await;
+    }
+
     /// Fetches now, notes the outcome and when to come back. Returns whether it succeeded.
     async fn fetch(&self, state: &mut FetchState) -> bool {
         let started = self.clock.monotonic();
         state.last_attempt = Some(started);
-        let result = self.fetch_documents(state, started).await;
+        let result = self.fetch_documents().await;
         let mut health = self.health();
         health.fetches += 1;
         let pause = match &result {
@@ -113,14 +115,18 @@ impl Provider {
             }
             Err(error) => {
                 health.failures += 1;
-                let doublings = health.consecutive_failures.min(6);
+                let pause = retry_pause(health.consecutive_failures);
                 health.consecutive_failures = health.consecutive_failures.saturating_add(1);
                 health.last_error = Some(error.to_string());
+                let consequence = match self.keys_last(health.fetched_at) {
+                    Some(_) => "keys in use stay in use",
+                    None => "the keys are too old now, and its tokens are refused",
+                };
                 tracing::warn!(
                     provider = %self.name, %error, attempt = health.consecutive_failures,
-                    "fetching the documents of the identity provider failed; keys in use stay in use"
+                    "fetching the documents of the identity provider failed; {consequence}"
                 );
-                FIRST_RETRY.saturating_mul(1 << doublings).min(LONGEST_RETRY)
+                pause
             }
         };
         drop(health);
@@ -129,32 +135,25 @@ impl Provider {
         result.is_ok()
     }
 
-    /// Returns after what time to fetch again.
-    async fn fetch_documents(&self, state: &mut FetchState, now: Duration) -> Result<Duration, FetchError> {
+    /// Returns after what time to fetch again. A discovery document that is known already is not asked for: that it
+    /// cannot be had must not keep keys from being fetched.
+    async fn fetch_documents(&self) -> Result<Duration, FetchError> {
         let jwks_uri = match &self.config.keys {
             KeySource::JwksUri(url) => {
-                if self.needs_metadata_for_introspection() {
-                    self.refresh_metadata(state, now).await?;
+                if self.introspection_needs_metadata()
+                    && let Err(error) = self.known_metadata().await
+                {
+                    self.discovery_failed(&error);
                 }
                 url.clone()
             }
             KeySource::IntrospectionOnly => {
-                if self.needs_metadata_for_introspection() {
-                    let metadata = self.refresh_metadata(state, now).await?;
-                    metadata.introspection_endpoint.as_ref().ok_or_else(|| FetchError::Document {
-                        url: transport::redact_url(&self.base),
-                        problem: "names no `introspection_endpoint` in its discovery document; configure the endpoint",
-                    })?;
+                if self.introspection_needs_metadata() {
+                    self.known_metadata().await?;
                 }
                 return Ok(self.config.refresh.max(SHORTEST_REFRESH));
             }
-            KeySource::Discovery => {
-                let metadata = self.refresh_metadata(state, now).await?;
-                metadata.jwks_uri.clone().ok_or_else(|| FetchError::Document {
-                    url: transport::redact_url(&self.base),
-                    problem: "names no `jwks_uri` in its discovery document; configure it",
-                })?
-            }
+            KeySource::Discovery => self.known_metadata().await?.jwks_uri(&self.base)?.clone(),
         };
         let response = self.http.get(&jwks_uri, "application/jwk-set+json, application/json").await?;
         discovery::expect_ok(&response)?;
@@ -172,29 +171,29 @@ impl Provider {
             tracing::info!(provider = %self.name, "a key was withdrawn or replaced; cached tokens are checked again");
         }
         let shortest = self.config.min_refetch_interval.max(SHORTEST_REFRESH);
-        let longest = self.config.refresh.max(shortest);
+        let longest = longest_pause(&self.config);
         Ok(max_age(&response.headers).unwrap_or(longest).clamp(shortest, longest))
     }
 
-    fn needs_metadata_for_introspection(&self) -> bool {
-        self.config.introspection.as_ref().is_some_and(|introspection| introspection.endpoint.is_none())
+    /// For how much longer keys fetched at `fetched_at` may be used; `None` if no longer. Where no keys were fetched yet
+    /// there is nothing to age.
+    pub(crate) fn keys_last(&self, fetched_at: Option<Duration>) -> Option<Duration> {
+        let Some(fetched_at) = fetched_at else {
+            return Some(self.config.max_stale);
+        };
+        let end = fetched_at.saturating_add(self.config.max_stale);
+        end.checked_sub(self.clock.monotonic()).filter(|left| !left.is_zero())
     }
+}
 
-    async fn refresh_metadata(
-        &self,
-        state: &mut FetchState,
-        now: Duration,
-    ) -> Result<Arc<Metadata>, FetchError> {
-        let young = state.metadata_at.is_some_and(|at| now < at.saturating_add(METADATA_AGE));
-        if let Some(metadata) = self.metadata.load_full().filter(|_| young) {
-            return Ok(metadata);
-        }
-        let metadata =
-            Arc::new(discovery::fetch(&self.http, &self.issuer, &self.base, self.config.allow_http).await?);
-        self.metadata.store(Some(Arc::clone(&metadata)));
-        state.metadata_at = Some(now);
-        Ok(metadata)
-    }
+/// The longest time between two fetches of a provider that answers.
+pub(crate) fn longest_pause(config: &ProviderConfig) -> Duration {
+    config.refresh.max(config.min_refetch_interval).max(SHORTEST_REFRESH)
+}
+
+/// The pause after a failure that so many others precede.
+pub(crate) fn retry_pause(failures: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(1 << failures.min(6)).min(LONGEST_RETRY)
 }
 
 fn fingerprint(key_id: Option<&str>) -> [u8; 32] {
@@ -206,7 +205,7 @@ fn fingerprint(key_id: Option<&str>) -> [u8; 32] {
 }
 
 /// Up to a tenth less, at random, so that replicas started together do not call together.
-fn shortened(pause: Duration) -> Duration {
+pub(crate) fn shortened(pause: Duration) -> Duration {
     let mut byte = [0];
     // Without randomness the pause is just not spread.
     let _ = aws_lc_rs::rand::fill(&mut byte);

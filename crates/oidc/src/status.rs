@@ -13,6 +13,9 @@ pub struct ProviderStatus {
     pub issuer: Arc<str>,
     /// Whether its tokens can be checked now, be it with stale keys.
     pub ready: bool,
+    /// Whether its keys are older than [`ProviderConfig::max_stale`](crate::ProviderConfig::max_stale) and so no longer
+    /// used.
+    pub too_stale: bool,
     /// The number of usable keys.
     pub keys: usize,
     /// How long ago its documents were last fetched with success.

@@ -6,4 +6,5 @@ mod introspection;
 mod keys;
 mod refresh;
 mod shapes;
+mod stale;
 mod stand_in;

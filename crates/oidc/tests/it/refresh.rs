@@ -16,17 +16,17 @@ use crate::keys::TestKey;
 use crate::stand_in::{Bench, NOW, StandIn};
 
 /// Claims that outlive the hours a test may pass.
-fn lasting(provider: &StandIn) -> Value {
+pub(crate) fn lasting(provider: &StandIn) -> Value {
     let mut claims = provider.claims();
     claims["exp"] = json!(NOW + 1_000_000);
     claims
 }
 
 /// Runs the background refresh until dropped.
-struct Background(Option<oneshot::Sender<()>>, tokio::task::JoinHandle<()>);
+pub(crate) struct Background(Option<oneshot::Sender<()>>, tokio::task::JoinHandle<()>);
 
 impl Background {
-    fn start(bench: &Bench) -> Self {
+    pub(crate) fn start(bench: &Bench) -> Self {
         let (stop, stopped) = oneshot::channel();
         let run = Arc::clone(&bench.providers).run(async {
             let _ = stopped.await;
@@ -34,7 +34,7 @@ impl Background {
         Self(Some(stop), tokio::spawn(run))
     }
 
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.0.take());
         self.1.await.unwrap();
     }

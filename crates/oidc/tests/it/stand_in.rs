@@ -40,6 +40,8 @@ pub(crate) struct Answers {
     pub(crate) jwks_headers: Vec<(&'static str, String)>,
     /// Instead of any answer.
     pub(crate) status: Option<StatusCode>,
+    /// Instead of the discovery document.
+    pub(crate) discovery_status: Option<StatusCode>,
     /// Instead of the JWK Set.
     pub(crate) jwks_body: Option<Vec<u8>>,
     /// Introspection responses by token; others are inactive.
@@ -51,8 +53,14 @@ pub(crate) struct Answers {
 pub(crate) struct StandIn {
     pub(crate) issuer: String,
     answers: Arc<Mutex<Answers>>,
-    /// Answers wait for a permit and give it back.
-    gate: Arc<Semaphore>,
+    gates: Gates,
+}
+
+/// Answers wait for a permit and give it back.
+#[derive(Clone)]
+struct Gates {
+    all: Arc<Semaphore>,
+    discovery: Arc<Semaphore>,
 }
 
 impl StandIn {
@@ -62,19 +70,23 @@ impl StandIn {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let issuer = format!("{base}/realms/test");
         let answers = Arc::new(Mutex::new(Answers::default()));
-        let gate = Arc::new(Semaphore::new(1));
-        let stand_in =
-            Self { issuer: issuer.clone(), answers: Arc::clone(&answers), gate: Arc::clone(&gate) };
+        let gates = Gates { all: Arc::new(Semaphore::new(1)), discovery: Arc::new(Semaphore::new(1)) };
+        let stand_in = Self { issuer: issuer.clone(), answers: Arc::clone(&answers), gates: gates.clone() };
         stand_in.publish(keys);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (answers, gate, issuer) = (Arc::clone(&answers), Arc::clone(&gate), issuer.clone());
+                let (answers, gates, issuer) = (Arc::clone(&answers), gates.clone(), issuer.clone());
                 let service = service_fn(move |request| {
-                    let (answers, gate, issuer) = (Arc::clone(&answers), Arc::clone(&gate), issuer.clone());
+                    let (answers, gates, issuer) = (Arc::clone(&answers), gates.clone(), issuer.clone());
                     async move {
                         let request = received(request).await;
                         *answers.lock().unwrap().asked.entry(request.uri().path().to_owned()).or_default() +=
                             1;
+                        let gate = if request.uri().path().contains("/.well-known/") {
+                            &gates.discovery
+                        } else {
+                            &gates.all
+                        };
                         let _open = gate.acquire().await.unwrap();
                         Ok::<_, Infallible>(answer(&answers.lock().unwrap(), &issuer, &request))
                     }
@@ -109,9 +121,19 @@ impl StandIn {
         self.answers.lock().unwrap().asked.get(path).copied().unwrap_or(0)
     }
 
-    /// Holds answers back until the result is dropped.
+    /// How often the discovery document was asked for.
+    pub(crate) fn discoveries(&self) -> usize {
+        self.requests("/realms/test/.well-known/openid-configuration")
+    }
+
+    /// Holds discovery documents back until the result is dropped.
+    pub(crate) async fn hold_discovery(&self) -> tokio::sync::OwnedSemaphorePermit {
+        Arc::clone(&self.gates.discovery).acquire_owned().await.unwrap()
+    }
+
+    /// Holds all other answers back until the result is dropped.
     pub(crate) async fn hold(&self) -> tokio::sync::OwnedSemaphorePermit {
-        Arc::clone(&self.gate).acquire_owned().await.unwrap()
+        Arc::clone(&self.gates.all).acquire_owned().await.unwrap()
     }
 
     /// The default configuration for this issuer.
@@ -166,8 +188,13 @@ impl Bench {
 
     /// Waits until the first provider is as wanted; fails if it never is.
     pub(crate) async fn until(&self, wanted: impl Fn(&ProviderStatus) -> bool) {
+        self.until_true(|| wanted(&self.status())).await;
+    }
+
+    /// Waits until something is as wanted; fails if it never is.
+    pub(crate) async fn until_true(&self, wanted: impl Fn() -> bool) {
         let reached = async {
-            while !wanted(&self.status()) {
+            while !wanted() {
                 tokio::task::yield_now().await;
             }
         };
@@ -201,10 +228,14 @@ fn answer(answers: &Answers, issuer: &str, request: &Request<Bytes>) -> Response
         }
         json(document)
     };
+    if let Some(refusal) = answers.discovery_status.filter(|_| request.uri().path().contains("/.well-known/"))
+    {
+        return status(refusal);
+    }
     match request.uri().path() {
         "/realms/test/.well-known/openid-configuration" if !answers.oauth_well_known_only => discovery(),
         "/.well-known/oauth-authorization-server/realms/test" if answers.oauth_well_known_only => discovery(),
-        "/realms/test/keys" => {
+        "/realms/test/keys" | "/realms/test/moved/keys" => {
             let body = answers.jwks_body.clone();
             let mut response = body.map_or_else(
                 || json(json!({ "keys": answers.keys })),

@@ -23,6 +23,9 @@ enum Sender {
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
+type Answer =
+    std::pin::Pin<Box<dyn Future<Output = hyper::Result<http::Response<hyper::body::Incoming>>> + Send>>;
+
 impl Session {
     /// Opens one with the protocol of `client`.
     pub async fn open(client: &Client) -> Self {
@@ -66,10 +69,7 @@ impl Session {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let request: Request<Full<Bytes>> = request.body(Full::new(body)).expect("a request");
-        type Boxed = std::pin::Pin<
-            Box<dyn Future<Output = hyper::Result<http::Response<hyper::body::Incoming>>> + Send>,
-        >;
-        let sent: Boxed = match &mut self.sender {
+        let sent: Answer = match &mut self.sender {
             Sender::Http1(sender) => {
                 sender.ready().await?;
                 Box::pin(sender.send_request(request))

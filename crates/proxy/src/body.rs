@@ -33,6 +33,7 @@ pub struct Progress {
     ended: AtomicBool,
     broken: AtomicBool,
     stalled: AtomicBool,
+    awaited: AtomicBool,
 }
 
 impl Progress {
@@ -49,6 +50,11 @@ impl Progress {
     /// The body stood still for too long.
     pub fn stalled(&self) -> bool {
         self.stalled.load(Ordering::Acquire)
+    }
+
+    /// The next frame is wanted and has not come: whatever takes long takes it at the sender's side.
+    pub fn awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed)
     }
 
     /// The body broke off.
@@ -99,7 +105,9 @@ impl Body for Watched {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match Pin::new(&mut self.inner).poll_frame(cx) {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        self.progress.awaited.store(polled.is_pending(), Ordering::Relaxed);
+        match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = false;
                 if let Some(data) = frame.data_ref() {

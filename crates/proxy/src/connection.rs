@@ -1,12 +1,6 @@
 //! HTTP on one connection.
 
-use std::{
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{convert::Infallible, sync::Arc};
 
 use http::{Request, Response};
 use hyper::{
@@ -14,16 +8,17 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
+    time::timeout,
 };
 
 use crate::{
     listener::{Peer, stopped},
     pipeline::Proxy,
-    respond::ResponseBody,
+    stream::{Requests, Streams, Tied},
 };
 
 /// Streams a peer may reset before we count it as an attack (CVE-2023-44487, rapid reset).
@@ -35,8 +30,8 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = proxy.limits();
-    let used = Arc::new(AtomicBool::new(false));
-    let uses = Arc::clone(&used);
+    let requests = Requests::new();
+    let counted = requests.clone();
     let guarded = wire::Guard::new(
         stream,
         wire::Limits {
@@ -47,27 +42,28 @@ where
             ..wire::Limits::default()
         },
     );
+    // The guard times heads and hands over whole ones only; the pause between two requests is timed below.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        // The guard hands over whole heads only, so what hyper times here is the pause between two requests.
-        .header_read_timeout(limits.keep_alive)
+        .header_read_timeout(None)
         .max_headers(limits.headers)
         .max_header_size(limits.head_size)
         .serve_connection(
             TokioIo::new(guarded),
-            service_fn(move |request| {
-                uses.store(true, Ordering::Relaxed);
-                answer(Arc::clone(&proxy), peer.clone(), request)
-            }),
+            service_fn(move |request| answer(Arc::clone(&proxy), peer.clone(), request, counted.clone())),
         );
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stopped(&mut shutdown) => {
             // Hyper would wait for a first request; clients open connections ahead of need.
-            if !used.load(Ordering::Relaxed) {
+            if !requests.any() {
                 return;
             }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        () = async { requests.first().await; requests.idle(limits.keep_alive).await } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -83,7 +79,9 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = proxy.limits();
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let requests = Requests::new();
+    let counted = requests.clone();
+    let connection = http2::Builder::new(Streams(limits.body_idle))
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
@@ -93,14 +91,25 @@ where
         .keep_alive_timeout(limits.header)
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(move |request| answer(Arc::clone(&proxy), peer.clone(), request)),
+            service_fn(move |request| answer(Arc::clone(&proxy), peer.clone(), request, counted.clone())),
         );
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stopped(&mut shutdown) => {
+            if !requests.any() {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = requests.idle(limits.keep_alive) => {
+            connection.as_mut().graceful_shutdown();
+            // A peer that has not opened HTTP/2 yet, or takes no more bytes, does not end by itself.
+            match timeout(limits.header, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = ended {
@@ -112,6 +121,8 @@ async fn answer(
     proxy: Arc<Proxy>,
     peer: Peer,
     request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
-    Ok(proxy.handle(&peer, request).await)
+    requests: Requests,
+) -> Result<Response<Tied>, Infallible> {
+    let begun = requests.begin();
+    Ok(proxy.handle(&peer, request).await.map(|body| begun.respond(body)))
 }

@@ -44,6 +44,7 @@ mod response_body;
 pub mod server;
 pub mod snapshot;
 pub mod stall;
+mod stream;
 pub mod trace;
 pub mod upstream;
 pub mod wellknown;

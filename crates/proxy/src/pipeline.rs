@@ -306,7 +306,7 @@ fn respond_own(answer: Result<Vec<u8>, StatusCode>, mut entry: Entry) -> Respons
     });
     entry.status(status);
     let request_id = text_value(entry.request_id());
-    let mut response = Response::new(ResponseBody::own(body, entry));
+    let mut response = Response::new(ResponseBody::own(body, entry, audit::Outcome::Complete));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, request_id);

@@ -1,7 +1,7 @@
 //! Every way a request can fail, and what the client is told: one table from fault to status, reason and challenge.
 
 use access::Scope;
-use audit::Decision;
+use audit::{Decision, Outcome};
 use engine::IdentityError;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use rest::{Ask, Refusal};
@@ -190,6 +190,16 @@ impl Rejection {
         }
     }
 
+    /// How the exchange has ended once the client has its answer.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Body { stalled: true } | Self::Upstream(UpstreamError::Timeout { .. }) => Outcome::TimedOut,
+            Self::Body { stalled: false } => Outcome::RequestBroken,
+            Self::Upstream(_) => Outcome::UpstreamBroken,
+            _ => Outcome::Complete,
+        }
+    }
+
     /// The answer, with everything noted in `entry`.
     pub fn respond(&self, mut entry: Entry, resource_metadata: Option<&str>) -> Response<ResponseBody> {
         let verdict = self.verdict();
@@ -207,6 +217,9 @@ impl Rejection {
             .map_or_else(|| verdict.detail.clone(), |cause| format!("{}: {cause}", verdict.detail));
         entry.refused(verdict.decision, verdict.layer, verdict.reason, detail);
         entry.status(verdict.status);
+        if let Self::Upstream(error) = self {
+            entry.note(|record| record.node = Some(error.node().to_owned()));
+        }
 
         let body = ErrorBody::new(&verdict, &entry);
         let text = serde_json::to_vec(&body).unwrap_or_default();
@@ -228,7 +241,7 @@ impl Rejection {
             // After bytes of doubtful framing nothing on this connection can be trusted.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let mut response = Response::new(ResponseBody::own(text, entry));
+        let mut response = Response::new(ResponseBody::own(text, entry, self.outcome()));
         *response.status_mut() = verdict.status;
         *response.headers_mut() = headers;
         response

@@ -22,8 +22,15 @@ pub struct ResponseBody(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Own { bytes: Bytes, entry: Option<Entry> },
+    Own(Box<Own>),
     Engine(Box<Engine>),
+}
+
+#[derive(Debug)]
+struct Own {
+    bytes: Bytes,
+    entry: Option<Entry>,
+    outcome: Outcome,
 }
 
 #[derive(Debug)]
@@ -35,15 +42,15 @@ struct Engine {
 }
 
 impl ResponseBody {
-    /// An answer of the proxy's own.
-    pub fn own(bytes: impl Into<Bytes>, mut entry: Entry) -> Self {
+    /// An answer of the proxy's own; `outcome` is how the exchange has ended once the client has it.
+    pub fn own(bytes: impl Into<Bytes>, mut entry: Entry, outcome: Outcome) -> Self {
         let bytes = bytes.into();
         entry.own_answer(bytes.len());
-        let mut body = Self(Kind::Own { bytes, entry: Some(entry) });
-        if body.is_end_stream() {
-            body.own_ended();
+        let mut own = Box::new(Own { bytes, entry: Some(entry), outcome });
+        if own.bytes.is_empty() {
+            own.complete();
         }
-        body
+        Self(Kind::Own(own))
     }
 
     /// The engine's answer; `request` is the progress of the request's body on the same connection.
@@ -54,12 +61,12 @@ impl ResponseBody {
         }
         Self(Kind::Engine(engine))
     }
+}
 
-    fn own_ended(&mut self) {
-        if let Kind::Own { entry, .. } = &mut self.0
-            && let Some(mut entry) = entry.take()
-        {
-            entry.ended(Outcome::Complete);
+impl Own {
+    fn complete(&mut self) {
+        if let Some(mut entry) = self.entry.take() {
+            entry.ended(self.outcome);
         }
     }
 }
@@ -98,12 +105,12 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
-            Kind::Own { bytes, .. } => {
-                let bytes = std::mem::take(bytes);
+            Kind::Own(own) => {
+                let bytes = std::mem::take(&mut own.bytes);
                 if bytes.is_empty() {
                     return Poll::Ready(None);
                 }
-                self.own_ended();
+                own.complete();
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Engine(engine) => {
@@ -122,14 +129,14 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Own { bytes, .. } => bytes.is_empty(),
+            Kind::Own(own) => own.bytes.is_empty(),
             Kind::Engine(engine) => engine.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Own { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Own(own) => SizeHint::with_exact(own.bytes.len() as u64),
             Kind::Engine(engine) => engine.body.size_hint(),
         }
     }

@@ -19,14 +19,14 @@ use std::{
 
 use http::Response;
 use hyper::body::Incoming;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 pub use self::{
     connect::{ConnectError, Target, TargetError},
     node::{Node, NodeStatus},
     pool::Lease,
 };
-use crate::credential::Credentialed;
+use crate::{body::Progress, credential::Credentialed};
 
 /// How a cluster is reached.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct UpstreamOptions {
     pub targets: Vec<Target>,
     /// Limit on connecting to one node, TLS handshake included.
     pub connect_timeout: Duration,
-    /// Limit until the response head, if any.
+    /// Limit from the end of the request until the response head, if any.
     pub response_timeout: Option<Duration>,
     /// Idle connections kept for each node.
     pub max_idle: usize,
@@ -101,6 +101,15 @@ pub struct Upstream {
     options: UpstreamOptions,
 }
 
+impl UpstreamError {
+    /// The node that failed.
+    pub fn node(&self) -> &str {
+        match self {
+            Self::Unreachable { node, .. } | Self::Broken { node, .. } | Self::Timeout { node, .. } => node,
+        }
+    }
+}
+
 impl Upstream {
     /// Makes the pools; connects nowhere yet.
     pub fn new(options: UpstreamOptions) -> Self {
@@ -131,6 +140,7 @@ impl Upstream {
 
     /// Sends one request and waits for the response head.
     pub async fn send(&self, request: Credentialed) -> Result<Answer, UpstreamError> {
+        let progress = request.progress();
         let mut request = request.into_request();
         let mut last: Option<UpstreamError> = None;
         for node in self.candidates() {
@@ -148,9 +158,9 @@ impl Upstream {
                 let sent = lease.send(request);
                 let outcome = match self.options.response_timeout {
                     None => sent.await,
-                    Some(limit) => match timeout(limit, sent).await {
-                        Ok(outcome) => outcome,
-                        Err(_) => {
+                    Some(limit) => match within(limit, sent, &progress).await {
+                        Some(outcome) => outcome,
+                        None => {
                             return Err(UpstreamError::Timeout { node: node.name().to_owned(), limit });
                         }
                     },
@@ -194,5 +204,23 @@ impl Upstream {
         let healthy = (0..count).map(turn).filter(|&i| self.nodes[i].is_healthy());
         let others = (0..count).map(turn).filter(|&i| !self.nodes[i].is_healthy());
         healthy.chain(others).map(|i| &self.nodes[i])
+    }
+}
+
+/// The outcome of `sent`, or `None` when the engine has done nothing for `limit`. While the request is on its way the
+/// engine is judged only by whether it takes what there is: a slow client is not its fault.
+async fn within<T>(limit: Duration, sent: impl Future<Output = T>, request: &Progress) -> Option<T> {
+    tokio::pin!(sent);
+    loop {
+        let before = (request.bytes(), request.ended());
+        tokio::select! {
+            outcome = &mut sent => return Some(outcome),
+            () = sleep(limit) => {
+                let stands_still = before == (request.bytes(), request.ended());
+                if stands_still && !request.awaited() {
+                    return None;
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,184 @@
+//! What a connection must know of its requests: whether any is under way, and whether a client takes what it asked for.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::rt::Executor;
+use tokio::{
+    sync::watch,
+    time::{Instant, Sleep, sleep_until, timeout},
+};
+
+use crate::{body::BodyError, respond::ResponseBody};
+
+/// The requests of one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Requests(watch::Sender<Tally>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    under_way: usize,
+    begun: u64,
+}
+
+/// One request that is under way until this is dropped.
+#[derive(Debug)]
+struct UnderWay(Requests);
+
+impl Requests {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(Tally::default()))
+    }
+
+    /// Whether there has been a request yet.
+    pub(crate) fn any(&self) -> bool {
+        self.0.borrow().begun > 0
+    }
+
+    /// Begins a request; it is over when the body that this is given to is dropped.
+    pub(crate) fn begin(&self) -> Begun {
+        self.0.send_modify(|tally| {
+            tally.under_way += 1;
+            tally.begun += 1;
+        });
+        Begun(UnderWay(self.clone()))
+    }
+
+    /// Waits until there has been a first one.
+    pub(crate) async fn first(&self) {
+        // The sender is ours, so there is nothing to fail.
+        let _ = self.0.subscribe().wait_for(|tally| tally.begun > 0).await;
+    }
+
+    /// Waits until none has been under way for `limit`.
+    pub(crate) async fn idle(&self, limit: Duration) {
+        let mut tally = self.0.subscribe();
+        loop {
+            let busy = tally.borrow_and_update().under_way > 0;
+            if busy {
+                let _ = tally.changed().await;
+            } else if timeout(limit, tally.changed()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|tally| tally.under_way -= 1);
+    }
+}
+
+/// A request whose response has not begun.
+#[derive(Debug)]
+pub(crate) struct Begun(UnderWay);
+
+impl Begun {
+    /// Ties the request to its response's body.
+    pub(crate) fn respond(self, body: ResponseBody) -> Tied {
+        let offered = OFFERED.try_with(Arc::clone).ok();
+        Tied { body, offered, _under_way: self.0 }
+    }
+}
+
+/// Since when the stream has had a frame without asking for the next.
+type Offered = Mutex<Option<Instant>>;
+
+tokio::task_local! {
+    static OFFERED: Arc<Offered>;
+}
+
+fn set(offered: &Offered, since: Option<Instant>) {
+    *offered.lock().unwrap_or_else(PoisonError::into_inner) = since;
+}
+
+/// A response's body as its connection sends it.
+#[derive(Debug)]
+pub(crate) struct Tied {
+    body: ResponseBody,
+    offered: Option<Arc<Offered>>,
+    _under_way: UnderWay,
+}
+
+impl Body for Tied {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(offered) = &self.offered {
+            let given = matches!(polled, Poll::Ready(Some(Ok(_))));
+            set(offered, given.then(Instant::now));
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Runs the streams of an HTTP/2 connection and gives one up whose client takes nothing for the given time.
+///
+/// On HTTP/1 a client that stops reading shows below, in writes that stand still. An HTTP/2 client can keep its
+/// connection busy and yet open no window for a stream, which would hold the engine's connection for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streams(pub(crate) Duration);
+
+impl<F> Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let offered = Arc::new(Offered::default());
+        let running =
+            Running { stream: Box::pin(stream), offered: Arc::clone(&offered), limit: self.0, timer: None };
+        tokio::spawn(OFFERED.scope(offered, running));
+    }
+}
+
+struct Running<F> {
+    stream: Pin<Box<F>>,
+    offered: Arc<Offered>,
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F: Future<Output = ()>> Future for Running<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.stream.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let since = *self.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(since) = since else {
+            return Poll::Pending;
+        };
+        let deadline = since + self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        if timer.as_mut().poll(cx).is_ready() {
+            tracing::debug!("giving up an HTTP/2 stream whose client takes nothing");
+        } else {
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}

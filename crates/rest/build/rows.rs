@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 pub(crate) struct Row {
     pub(crate) method: &'static str,
     pub(crate) path: String,
-    name: String,
+    pub(crate) name: String,
     action: &'static str,
     demands: Vec<Demand>,
     variables: Vec<String>,

@@ -81,6 +81,13 @@ pub enum Origin {
     Handle,
     /// The text of a query language can name any index.
     QueryLanguage,
+    /// The body names it.
+    InBody,
+    /// The text of a query language names it.
+    InQueryText,
+    /// A part of the body is not understood, so it could name any index.
+    #[serde(rename = "query_not_understood")]
+    NotUnderstood,
 }
 
 impl Origin {
@@ -93,6 +100,9 @@ impl Origin {
             Self::Body => "the body can name any index",
             Self::Handle => "the handle can stand for any index",
             Self::QueryLanguage => "the query text can name any index",
+            Self::InBody => "the body names it",
+            Self::InQueryText => "the query text names it",
+            Self::NotUnderstood => "a part of the body is not understood and could name any index",
         }
     }
 }

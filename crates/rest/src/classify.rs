@@ -26,7 +26,7 @@ pub fn classify(method: &str, path: &str, query: Option<&str>) -> Result<Ask, Re
 const SPECIAL_NAMES: [&str; 7] =
     ["_all", "_local", "_master", "_cluster_manager", "_current", "_none", "_default"];
 
-fn check_variables(
+pub(crate) fn check_variables(
     operation: &Operation,
     segments: &[Segment<'_>],
     query: &Query<'_>,
@@ -54,7 +54,7 @@ fn is_route_word(text: &str) -> bool {
     text.starts_with('_') && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
 }
 
-fn conclude(
+pub(crate) fn conclude(
     demand: Demand,
     segments: &[Segment<'_>],
     needs: &mut SmallVec<[Need; 2]>,
@@ -94,13 +94,20 @@ fn any_index(action: Action, origin: Origin, needs: &mut SmallVec<[Need; 2]>) {
     }
 }
 
-/// With hidden indices asked for, a leading `*` reaches names that begin with a dot.
-fn add_hidden(query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
-    let Some(states) = query.get("expand_wildcards") else {
-        return;
-    };
+/// Whether `expand_wildcards` lets a leading `*` reach names that begin with a dot.
+pub(crate) fn asks_for_hidden(query: &Query<'_>) -> bool {
+    query.get("expand_wildcards").is_some_and(states_include_hidden)
+}
+
+/// Whether these states of indices, separated by commas, include hidden ones.
+pub(crate) fn states_include_hidden(states: &str) -> bool {
     let hidden = |state: &str| ["hidden", "all"].iter().any(|word| state.trim().eq_ignore_ascii_case(word));
-    if !states.split(',').any(hidden) {
+    states.split(',').any(hidden)
+}
+
+/// With hidden indices asked for, a leading `*` reaches names that begin with a dot.
+pub(crate) fn add_hidden(query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
+    if !asks_for_hidden(query) {
         return;
     }
     let before = needs.len();
@@ -109,9 +116,8 @@ fn add_hidden(query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
         let Resource::Index(target) = &need.on else {
             continue;
         };
-        if target.index.as_str().starts_with('*') {
-            let target = Target { remote: target.remote.clone(), ..Target::hidden() };
-            let added = Need { action: need.action, on: Resource::Index(target), origin: Origin::Query };
+        if let Some(hidden) = target.with_hidden() {
+            let added = Need { action: need.action, on: Resource::Index(hidden), origin: Origin::Query };
             // Only among the added ones: a long list of targets must not cost its square.
             if !needs[before..].contains(&added) {
                 needs.push(added);
@@ -120,7 +126,7 @@ fn add_hidden(query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
     }
 }
 
-fn add_pipelines(operation: &Operation, query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
+pub(crate) fn add_pipelines(operation: &Operation, query: &Query<'_>, needs: &mut SmallVec<[Need; 2]>) {
     if query.get("pipeline").is_none() && query.get("search_pipeline").is_none() {
         return;
     }

@@ -32,21 +32,27 @@ pub enum ExpressionProblem {
 
 /// The targets of a decoded index expression; exclusions only narrow and yield none.
 pub(crate) fn targets(text: &str) -> Result<SmallVec<[Target; 2]>, Refusal> {
+    let mut wildcard = false;
+    targets_after(text, &mut wildcard)
+}
+
+/// The same for a later part of a list; `wildcard` says, and afterwards tells, whether a wildcard came before.
+pub(crate) fn targets_after(text: &str, wildcard: &mut bool) -> Result<SmallVec<[Target; 2]>, Refusal> {
     if text == "_all" {
+        *wildcard = true;
         return Ok(SmallVec::from_iter([Target::everything()]));
     }
     let refuse = |element: &str, problem| Refusal::Expression { problem, element: shorten(element) };
     let mut targets = SmallVec::new();
-    let mut wildcard = false;
     for element in text.split(',') {
         let (excluded, name) = match element.strip_prefix('-') {
-            Some(_) if !wildcard => return Err(refuse(element, ExpressionProblem::Exclusion)),
+            Some(_) if !*wildcard => return Err(refuse(element, ExpressionProblem::Exclusion)),
             Some(name) => (true, name),
             None => (false, element),
         };
         let target = target(name).map_err(|problem| refuse(element, problem))?;
         if !excluded {
-            wildcard |= name.contains('*');
+            *wildcard |= name.contains('*');
             targets.push(target);
         }
     }

@@ -55,20 +55,29 @@
 
 mod action;
 mod ask;
+mod body;
 mod classify;
 mod expression;
+mod inquire;
+mod json;
 mod operation;
 mod path;
 mod pattern;
+mod ppl;
 mod query;
+mod query_text;
 mod refusal;
+mod sql;
 mod table;
 mod target;
 
 pub use action::{Action, ActionError};
 pub use ask::{Ask, Need, Origin, Resource};
+pub use body::{ActionSet, BodyLimits, BodyPlan, BodyReader, BodyRefusal, LineProblem};
 pub use classify::classify;
 pub use expression::ExpressionProblem;
+pub use inquire::{Inquiry, inquire};
+pub use json::JsonProblem;
 pub use operation::{Demand, Method, Operation, Place, Variable, VariableKind};
 pub use path::PathProblem;
 pub use pattern::{Pattern, PatternError};

@@ -36,6 +36,12 @@ impl Target {
         Self { remote: None, index: Pattern::hidden() }
     }
 
+    /// What a leading `*` also reaches once hidden indices are asked for; `None` without a leading `*`.
+    pub(crate) fn with_hidden(&self) -> Option<Self> {
+        let leading = self.index.as_str().starts_with('*');
+        leading.then(|| Self { remote: self.remote.clone(), ..Self::hidden() })
+    }
+
     /// Whether a right over `self` reaches everything that `asked` can reach.
     ///
     /// Inclusion of the patterns, with two rules: a leading `*` does not reach names that begin with `.` (such

@@ -1,0 +1,270 @@
+//! The shapes of bodies, and which operation has which: parsed, checked, and written as Rust.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+const SHAPES_HEADER: &str = "shape\tkeys\tvalue\tremark";
+const BODIES_HEADER: &str = "operation\tformat\tshape\tunnamed";
+
+#[derive(Clone, Default)]
+struct Shape {
+    keys: BTreeMap<String, Value>,
+    other: Option<(u8, Value)>,
+    scalar: Option<Value>,
+    unnamed: Option<Value>,
+    includes: Vec<String>,
+}
+
+/// What stands under a key: as Rust, with what it leads to.
+#[derive(Clone)]
+struct Value {
+    rust: String,
+    leads_to: Vec<usize>,
+    actions: u8,
+    cluster: bool,
+}
+
+/// The shapes, in the order of their first rows.
+pub(crate) struct Shapes {
+    names: Vec<String>,
+    shapes: Vec<Shape>,
+}
+
+pub(crate) fn parse(text: &str) -> Result<Shapes, String> {
+    let rows = rows(text, SHAPES_HEADER)?;
+    let mut names: Vec<String> = Vec::new();
+    for (_, row) in &rows {
+        if !names.iter().any(|known| known == row[0]) {
+            names.push(row[0].to_owned());
+        }
+    }
+    let mut shapes = vec![Shape::default(); names.len()];
+    for (line, row) in &rows {
+        add(&mut shapes, &names, row).map_err(|error| format!("shapes.tsv, line {line}: {error}"))?;
+    }
+    for at in 0..shapes.len() {
+        include(&mut shapes, &names, at, 0)?;
+    }
+    Ok(Shapes { names, shapes })
+}
+
+fn rows<'t>(text: &'t str, header: &str) -> Result<Vec<(usize, [&'t str; 4])>, String> {
+    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
+    if lines.next().map(|(_, line)| line) != Some(header) {
+        return Err(format!("the first line that is no comment must be {header:?}"));
+    }
+    let columns = |(at, line): (usize, &'t str)| {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let found = columns.len();
+        let row = columns.try_into().map_err(|_| format!("line {}: {found} columns instead of 4", at + 1))?;
+        Ok((at + 1, row))
+    };
+    lines.map(columns).collect()
+}
+
+fn position(names: &[String], name: &str) -> Result<usize, String> {
+    names.iter().position(|known| known == name).ok_or_else(|| format!("there is no shape {name:?}"))
+}
+
+fn add(shapes: &mut [Shape], names: &[String], row: &[&str; 4]) -> Result<(), String> {
+    let [shape, keys, value, _] = *row;
+    let shape = &mut shapes[position(names, shape)?];
+    if keys == "<" {
+        shape.includes.push(value.to_owned());
+        return Ok(());
+    }
+    let value = parse_value(value, names)?;
+    for key in keys.split(' ') {
+        let free = match key {
+            "" => return Err("an empty key".into()),
+            "*" => shape.other.replace((0, value.clone())).is_none(),
+            "$" => shape.scalar.replace(value.clone()).is_none(),
+            "!" => shape.unnamed.replace(value.clone()).is_none(),
+            key => match key.strip_prefix("@index:") {
+                Some(of) => shape.other.replace((actions(of)?, value.clone())).is_none(),
+                None => shape.keys.insert(key.to_owned(), value.clone()).is_none(),
+            },
+        };
+        if !free {
+            return Err(format!("the key {key:?} has a row already"));
+        }
+    }
+    Ok(())
+}
+
+/// Copies the rows of included shapes; own rows win.
+fn include(shapes: &mut [Shape], names: &[String], at: usize, depth: usize) -> Result<(), String> {
+    if depth > names.len() {
+        return Err(format!("the shape {:?} includes itself", names[at]));
+    }
+    for name in std::mem::take(&mut shapes[at].includes) {
+        let from = position(names, &name)?;
+        include(shapes, names, from, depth + 1)?;
+        let other = shapes[from].clone();
+        let shape = &mut shapes[at];
+        for (key, value) in other.keys {
+            shape.keys.entry(key).or_insert(value);
+        }
+        shape.other = shape.other.take().or(other.other);
+        shape.scalar = shape.scalar.take().or(other.scalar);
+        shape.unnamed = shape.unnamed.take().or(other.unnamed);
+    }
+    Ok(())
+}
+
+fn actions(list: &str) -> Result<u8, String> {
+    const WORDS: [&str; 5] = ["read", "write", "manage", "monitor", "admin"];
+    list.split('+').try_fold(0, |bits, word| {
+        let at = WORDS.iter().position(|known| *known == word);
+        Ok(bits | 1 << at.ok_or_else(|| format!("{word:?} is not an action"))?)
+    })
+}
+
+const READ: u8 = 1;
+
+fn parse_value(text: &str, names: &[String]) -> Result<Value, String> {
+    let plain = |rust: String| Value { rust, leads_to: Vec::new(), actions: 0, cluster: false };
+    let acting = |rust: String, actions| Value { actions, ..plain(rust) };
+    let leading = |rust: String, to: Vec<usize>| Value { leads_to: to, ..plain(rust) };
+    let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+    Ok(match (kind, rest) {
+        ("any", "") => plain("Any".into()),
+        ("scalar", "") => plain("Scalar".into()),
+        ("everything", "") => plain("Everything".into()),
+        ("states", "") => plain("States".into()),
+        ("handle", "") => acting("Handle".into(), READ),
+        ("sql", "") => acting("Sql".into(), READ),
+        ("ppl", "") => acting("Ppl".into(), READ),
+        ("index", of) => {
+            acting(format!("Index {{ actions: ActionSet({}), main: true }}", actions(of)?), actions(of)?)
+        }
+        ("name", of) => {
+            acting(format!("Index {{ actions: ActionSet({}), main: false }}", actions(of)?), actions(of)?)
+        }
+        ("default", of) => acting(format!("Default(ActionSet({}))", actions(of)?), actions(of)?),
+        ("fixed", rest) => {
+            let (of, name) = rest.split_once(':').ok_or("write fixed:<actions>:<name>")?;
+            acting(format!("Fixed(ActionSet({}), {name:?})", actions(of)?), actions(of)?)
+        }
+        ("cluster", "admin") => Value { cluster: true, ..plain("ClusterAdmin".into()) },
+        ("base64", name) => {
+            let at = position(names, name)?;
+            leading(format!("Base64({at})"), vec![at])
+        }
+        ("json", name) => {
+            let at = position(names, name)?;
+            leading(format!("Json({at})"), vec![at])
+        }
+        (text, "") => match text.split_once(" [") {
+            Some((object, elements)) => {
+                let elements = elements.strip_suffix(']').ok_or("write <shape> [<shape>]")?;
+                let (object, elements) = (position(names, object)?, position(names, elements)?);
+                leading(format!("Split({object}, {elements})"), vec![object, elements])
+            }
+            None => {
+                let at = position(names, text)?;
+                leading(format!("Shape({at})"), vec![at])
+            }
+        },
+        _ => return Err(format!("{text:?} is not a value")),
+    })
+}
+
+impl Shape {
+    fn values(&self) -> impl Iterator<Item = &Value> {
+        let other = self.other.iter().map(|(_, value)| value);
+        self.keys.values().chain(other).chain(&self.scalar).chain(&self.unnamed)
+    }
+}
+
+impl Shapes {
+    /// The actions that anything in a body of this shape can need, and whether the cluster itself can be.
+    fn reach(&self, roots: &[usize]) -> (u8, bool) {
+        let mut seen = BTreeSet::new();
+        let mut open = roots.to_vec();
+        let mut reached = (0, false);
+        while let Some(at) = open.pop() {
+            if !seen.insert(at) {
+                continue;
+            }
+            let shape = &self.shapes[at];
+            reached.0 |= shape.other.as_ref().map_or(0, |(actions, _)| *actions);
+            for value in shape.values() {
+                reached.0 |= value.actions;
+                reached.1 |= value.cluster;
+                open.extend(&value.leads_to);
+            }
+        }
+        reached
+    }
+
+    pub(crate) fn render(&self) -> String {
+        let mut out = format!("static SHAPES: [Shape; {}] = [\n", self.shapes.len());
+        for (name, shape) in self.names.iter().zip(&self.shapes) {
+            let optional = |value: &Option<Value>| match value {
+                Some(value) => format!("Some(Spec::{})", value.rust),
+                None => "None".into(),
+            };
+            let keys = shape.keys.iter().map(|(key, value)| format!("({key:?}, Spec::{})", value.rust));
+            let other = match &shape.other {
+                Some((actions, value)) => format!("Some((ActionSet({actions}), Spec::{}))", value.rust),
+                None => "None".into(),
+            };
+            let _ = writeln!(
+                out,
+                "Shape {{ name: {name:?}, keys: &[{}], other: {other}, scalar: {}, unnamed: {} }},",
+                keys.collect::<Vec<_>>().join(", "),
+                optional(&shape.scalar),
+                optional(&shape.unnamed),
+            );
+        }
+        out.push_str("];\n");
+        for (name, shape) in [("SEARCH", "search"), ("SEARCH_TEMPLATE", "search_template")] {
+            let at = self.names.iter().position(|known| known == shape).unwrap_or(usize::MAX);
+            let _ = writeln!(out, "const {name}: ShapeId = {at};");
+        }
+        out
+    }
+
+    /// Writes `bodies.tsv` as Rust; `operations` are the names of the operations of the table.
+    pub(crate) fn render_bodies(&self, text: &str, operations: &BTreeSet<&str>) -> Result<String, String> {
+        let mut bodies = BTreeMap::new();
+        for (line, [operation, format, shape, unnamed]) in rows(text, BODIES_HEADER)? {
+            let refuse = |error: String| format!("bodies.tsv, line {line}: {error}");
+            if !operations.contains(operation) {
+                return Err(refuse(format!("there is no operation {operation:?}")));
+            }
+            let root = position(&self.names, shape).map_err(refuse)?;
+            let (format, then) = match format {
+                "json" => ("Json", None),
+                "template" => ("Template", None),
+                "bulk" => ("Bulk", None),
+                "msearch" => ("Searches { template: false }", Some("search")),
+                "msearch_template" => ("Searches { template: true }", Some("search_template")),
+                _ => return Err(refuse(format!("{format:?} is not a format"))),
+            };
+            let everything = match unnamed {
+                "everything" => true,
+                "refused" => false,
+                _ => return Err(refuse(format!("{unnamed:?} is neither everything nor refused"))),
+            };
+            let mut roots = vec![root];
+            if let Some(then) = then {
+                roots.push(position(&self.names, then).map_err(refuse)?);
+            }
+            let (actions, cluster) = self.reach(&roots);
+            if actions == 0 {
+                return Err(refuse("such a body names nothing".into()));
+            }
+            let row = format!(
+                "({operation:?}, Body {{ format: Format::{format}, root: {root}, everything: {everything}, \
+                 actions: ActionSet({actions}), cluster_admin: {cluster} }}),"
+            );
+            if bodies.insert(operation, row).is_some() {
+                return Err(refuse("the operation has a row already".into()));
+            }
+        }
+        let rows: Vec<String> = bodies.into_values().collect();
+        Ok(format!("static BODIES: [(&str, Body); {}] = [\n{}\n];\n", rows.len(), rows.join("\n")))
+    }
+}

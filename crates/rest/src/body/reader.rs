@@ -1,0 +1,115 @@
+use super::found::Found;
+use super::lines::Lines;
+use super::plan::Media;
+use super::shapes::{Body, Format};
+use super::walk::{State, Walk};
+use super::{BodyLimits, BodyPlan, BodyRefusal};
+use crate::Need;
+use crate::json::{Lexer, Utf8};
+
+/// Reads one body for the needs in it, in constant memory.
+///
+/// # What the caller does
+///
+/// The engine acts on a request when its body is whole, never earlier. So it is enough that a body does not
+/// become whole before everything in it was judged:
+///
+/// 1. give each piece to [`Self::feed`] and judge what it found; forward the piece only if all is well;
+/// 2. at the end call [`Self::finish`] and judge what that found; only then forward the end of the body.
+///
+/// With a `Content-Length` the last byte is the end, so it is held back until step 2. If anything is refused or
+/// denied, the connection to the engine is broken off before the end.
+///
+/// Needs come in the order of the body. The same need may be told several times, but is not told for each line
+/// of a bulk that names it.
+#[derive(Debug)]
+pub struct BodyReader {
+    plan: BodyPlan,
+    limits: BodyLimits,
+    found: Found,
+    /// Bytes read so far.
+    offset: u64,
+    reading: Reading,
+}
+
+#[derive(Debug)]
+enum Reading {
+    Object { lexer: Lexer, state: State, utf8: Utf8 },
+    Lines(Lines),
+}
+
+impl BodyReader {
+    pub(crate) fn new(plan: BodyPlan, limits: BodyLimits) -> Self {
+        let Body { format, root, .. } = *plan.body;
+        let lexer = |templates| Lexer::new(limits.depth, limits.text, templates);
+        let reading = match format {
+            Format::Json | Format::Template => Reading::Object {
+                lexer: lexer(format == Format::Template),
+                state: State::new(root),
+                utf8: Utf8::default(),
+            },
+            Format::Bulk => Reading::Lines(Lines::new(lexer(false), root, None)),
+            Format::Searches { template } => {
+                Reading::Lines(Lines::new(lexer(template), root, Some(template)))
+            }
+        };
+        Self { plan, limits, found: Found::default(), offset: 0, reading }
+    }
+
+    /// Reads the next bytes and adds what they were found to need. After an error the reader is of no more use.
+    pub fn feed(&mut self, bytes: &[u8], found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if let Media::Other(media) = &self.plan.media {
+            return Err(BodyRefusal::MediaType { found: media.clone() });
+        }
+        let Self { plan, limits, found: inner, offset, reading } = self;
+        let outcome = match reading {
+            Reading::Object { lexer, state, utf8 } => {
+                utf8.feed(bytes).map_err(|(at, problem)| BodyRefusal::json(at, problem)).and_then(|()| {
+                    let mut walk = Walk { plan, limits, state, found: inner };
+                    let outcome = lexer.feed(bytes, &mut walk);
+                    outcome.map_err(|(at, problem)| refusal(state, at, problem))
+                })
+            }
+            Reading::Lines(lines) => lines.feed(bytes, plan, limits, inner),
+        };
+        let start = *offset;
+        *offset += bytes.len() as u64;
+        outcome.map_err(|refusal| refusal.moved(start))?;
+        inner.drain(found);
+        Ok(())
+    }
+
+    /// The first key that was not understood, shortened: why everything is needed with
+    /// [`crate::Origin::NotUnderstood`].
+    pub fn not_understood(&self) -> Option<&str> {
+        self.found.what_was_not_understood()
+    }
+
+    /// The body has ended: adds what that was found to need, or says why the body is not whole.
+    pub fn finish(self, found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
+        let Self { plan, limits, found: mut inner, offset, reading } = self;
+        match reading {
+            Reading::Object { mut state, .. } if offset == 0 => {
+                let mut walk = Walk { plan: &plan, limits: &limits, state: &mut state, found: &mut inner };
+                walk.unnamed(plan.body.root)?;
+            }
+            Reading::Object { lexer, .. } => {
+                lexer.finish().map_err(|problem| BodyRefusal::Json { at: offset, problem })?;
+            }
+            Reading::Lines(lines) => lines.finish(offset)?,
+        }
+        inner.drain(found);
+        Ok(())
+    }
+}
+
+/// What the walk refused, or else what the lexer did.
+pub(crate) fn refusal(state: &mut State, at: usize, problem: crate::JsonProblem) -> BodyRefusal {
+    match state.take_refusal() {
+        Some(refusal) => refusal.moved(at as u64),
+        None => BodyRefusal::json(at, problem),
+    }
+}

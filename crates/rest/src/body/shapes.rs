@@ -1,0 +1,91 @@
+//! The compiled tables of `data/shapes.tsv` and `data/bodies.tsv`.
+
+use super::ActionSet;
+
+/// Position of a shape in the table.
+pub(crate) type ShapeId = u16;
+
+/// What stands under a key; see the head of `data/shapes.tsv`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Spec {
+    Any,
+    Scalar,
+    Unknown,
+    Shape(ShapeId),
+    /// An object of the first shape, or an array of objects of the second.
+    Split(ShapeId, ShapeId),
+    Index {
+        actions: ActionSet,
+        /// Whether it is the name that the shape's default would stand in for.
+        main: bool,
+    },
+    Default(ActionSet),
+    Fixed(ActionSet, &'static str),
+    Everything,
+    Handle,
+    ClusterAdmin,
+    States,
+    Base64(ShapeId),
+    Json(ShapeId),
+    Sql,
+    Ppl,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shape {
+    #[expect(dead_code, reason = "tells the reader of a debugger which shape it is")]
+    name: &'static str,
+    /// Sorted.
+    keys: &'static [(&'static str, Spec)],
+    other: Option<(ActionSet, Spec)>,
+    pub(crate) scalar: Option<Spec>,
+    pub(crate) unnamed: Option<Spec>,
+}
+
+impl Shape {
+    /// What the key holds, and for which actions the key itself names an index.
+    pub(crate) fn key(&self, key: &str) -> (ActionSet, Spec) {
+        match self.keys.binary_search_by(|(known, _)| (*known).cmp(key)) {
+            Ok(at) => (ActionSet::default(), self.keys[at].1),
+            Err(_) => self.other.unwrap_or((ActionSet::default(), Spec::Unknown)),
+        }
+    }
+}
+
+/// How a body is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Format {
+    Json,
+    Template,
+    Bulk,
+    Searches { template: bool },
+}
+
+/// A row of `data/bodies.tsv`.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) format: Format,
+    pub(crate) root: ShapeId,
+    /// Whether a default without an index in the path means all indices.
+    pub(crate) everything: bool,
+    /// Every action that something in the body can need on an index.
+    pub(crate) actions: ActionSet,
+    /// Whether something in it can need `admin` on the cluster.
+    pub(crate) cluster_admin: bool,
+}
+
+include!(concat!(env!("OUT_DIR"), "/shapes.rs"));
+
+pub(crate) const fn search(template: bool) -> ShapeId {
+    if template { SEARCH_TEMPLATE } else { SEARCH }
+}
+
+pub(crate) fn shape(id: ShapeId) -> &'static Shape {
+    &SHAPES[usize::from(id)]
+}
+
+/// The row of an operation, by its name.
+pub(crate) fn body(operation: &str) -> Option<&'static Body> {
+    let at = BODIES.binary_search_by(|(known, _)| (*known).cmp(operation)).ok()?;
+    Some(&BODIES[at].1)
+}

@@ -97,6 +97,7 @@ pub struct Admin {
 /// One OpenID Connect provider.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, as the file has them")]
 pub struct Provider {
     /// A short name, unique here: it prefixes user names in the engine and labels metrics.
     #[schemars(length(max = 63), extend("pattern" = NAME, "x-form" = NAME_FORM))]
@@ -122,6 +123,20 @@ pub struct Provider {
     /// Accept tokens without a `typ` header.
     #[serde(default)]
     pub allow_missing_type: bool,
+    /// Refuse tokens that are recognisably ID tokens: those are for the client that signed a person in, not for an API.
+    /// Only for a provider whose access tokens cannot be told from its ID tokens, turn this off.
+    #[serde(default = "defaults::yes")]
+    pub reject_id_tokens: bool,
+    /// Accept tokens without `sub` if they name their client, which then counts as the subject.
+    #[serde(default)]
+    pub allow_missing_subject: bool,
+    /// Claims that a token must have besides `iss`, `aud`, `exp` and `sub`; null does not count.
+    #[serde(default)]
+    #[schemars(with = "Vec<ClaimPathForm>")]
+    pub required_claims: Vec<ClaimPath>,
+    /// How a token is verified.
+    #[serde(default)]
+    pub verify_by: VerifyBy,
     /// Where the keys are, for a provider without discovery.
     pub jwks_uri: Option<Url>,
     /// Where this provider puts what the proxy reads.
@@ -135,6 +150,14 @@ pub struct Provider {
     pub ca: Option<PathBuf>,
     /// An HTTP proxy (CONNECT) through which the provider is reached.
     pub http_proxy: Option<Url>,
+    /// Hosts that are reached without `http_proxy`: domains, which include their subdomains, addresses and networks such as
+    /// `10.0.0.0/8`.
+    #[serde(default)]
+    pub no_proxy: Vec<String>,
+    /// How long one call to the provider may take.
+    #[serde(default = "defaults::provider_timeout")]
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1m"))]
+    pub timeout: Duration,
     /// Permit plain http to a provider that is not on loopback.
     #[serde(default)]
     pub allow_http: bool,
@@ -146,6 +169,11 @@ pub struct Provider {
     #[serde(default = "defaults::min_refetch")]
     #[schemars(extend("x-min" = "1s", "x-max" = "10m"))]
     pub min_refetch_interval: Duration,
+    /// How old keys may get while the provider cannot be reached. Beyond, its tokens are refused with 503 until it can,
+    /// since nobody would notice that a key was withdrawn. Longer than `refresh`.
+    #[serde(default = "defaults::max_stale")]
+    #[schemars(extend("x-min" = "1m", "x-max" = "30d"))]
+    pub max_stale: Duration,
     /// Ask the provider about opaque tokens (RFC 7662).
     pub introspection: Option<Introspection>,
 }
@@ -165,6 +193,17 @@ pub enum Algorithm {
     EdDSA,
 }
 
+/// How the tokens of a provider are verified.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyBy {
+    /// By their signature; opaque tokens by introspection, if that is configured.
+    #[default]
+    Signature,
+    /// By introspection, JWTs too. No keys are fetched.
+    Introspection,
+}
+
 /// Claim paths: names joined by dots, a name that itself holds a dot or a slash in double quotes
 /// (`"https://example.com/groups"`, `realm_access.roles`). The first path that yields a value is used; for scopes and
 /// groups the values of all paths are joined.
@@ -177,7 +216,7 @@ pub struct Claims {
     /// Groups or roles.
     #[schemars(with = "Vec<ClaimPathForm>")]
     pub groups: Vec<ClaimPath>,
-    /// The name of the person.
+    /// The name of the person. Tokens that a client got for itself have none.
     #[schemars(with = "Vec<ClaimPathForm>")]
     pub user: Vec<ClaimPath>,
     /// The client.
@@ -207,6 +246,10 @@ pub struct Introspection {
     /// Ask about JWTs too, so that the provider's revocations count.
     #[serde(default)]
     pub introspect_jwt: bool,
+    /// Accept answers without `aud`, which RFC 7662 leaves optional. Any token of this provider then counts as meant for
+    /// this proxy.
+    #[serde(default)]
+    pub allow_missing_audience: bool,
 }
 
 /// One OpenSearch cluster.
@@ -544,8 +587,8 @@ impl Default for Claims {
         Self {
             scopes: list(&["scope", "scp"]),
             groups: list(&["groups"]),
-            user: list(&["preferred_username", "email"]),
-            client: list(&["client_id", "azp", "cid"]),
+            user: list(&["preferred_username", "email", "sub"]),
+            client: list(&["client_id", "azp", "cid", "appid"]),
         }
     }
 }
@@ -617,6 +660,12 @@ mod defaults {
     }
     pub(super) fn min_refetch() -> Duration {
         Duration::from_secs(10)
+    }
+    pub(super) fn max_stale() -> Duration {
+        Duration::from_secs(24 * 60 * 60)
+    }
+    pub(super) fn provider_timeout() -> Duration {
+        Duration::from_secs(5)
     }
     pub(super) fn introspection_cache() -> Duration {
         Duration::from_secs(60)

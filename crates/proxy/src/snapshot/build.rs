@@ -120,36 +120,91 @@ fn providers(config: &model::Config) -> Result<Providers, BuildError> {
     Providers::new(providers).map_err(|error| BuildError::Providers(Box::new(error)))
 }
 
+/// Both sides are taken apart whole, so that a setting without effect does not compile.
 fn provider(settings: &model::Provider) -> ProviderConfig {
-    let mut provider = ProviderConfig::new(&settings.name, &settings.issuer, settings.audiences.clone());
-    provider.algorithms = settings.algorithms.iter().map(|&algorithm| self::algorithm(algorithm)).collect();
-    provider.leeway = settings.leeway.get();
-    provider.token_types.clone_from(&settings.token_types);
-    provider.allow_missing_type = settings.allow_missing_type;
-    provider.claims = ClaimNames {
-        scopes: settings.claims.scopes.clone(),
-        groups: settings.claims.groups.clone(),
-        user: settings.claims.user.clone(),
-        client: settings.claims.client.clone(),
-    };
-    if let Some(url) = &settings.jwks_uri {
-        provider.keys = KeySource::JwksUri(url.clone());
+    let model::Provider {
+        name,
+        issuer,
+        audiences,
+        algorithms,
+        leeway,
+        token_types,
+        allow_missing_type,
+        reject_id_tokens,
+        allow_missing_subject,
+        required_claims,
+        verify_by,
+        jwks_uri,
+        claims: model::Claims { scopes, groups, user, client },
+        // For whoever maps scopes.
+        native_scopes: _,
+        ca,
+        http_proxy,
+        no_proxy,
+        timeout,
+        allow_http,
+        refresh,
+        min_refetch_interval,
+        max_stale,
+        introspection,
+    } = settings;
+    ProviderConfig {
+        name: name.clone(),
+        issuer: issuer.clone(),
+        audiences: audiences.clone(),
+        algorithms: algorithms.iter().map(|&algorithm| self::algorithm(algorithm)).collect(),
+        leeway: leeway.get(),
+        token_types: token_types.clone(),
+        allow_missing_type: *allow_missing_type,
+        reject_id_tokens: *reject_id_tokens,
+        allow_missing_subject: *allow_missing_subject,
+        // Nothing here checks the binding of a token to its sender, so that such a token is not accepted as if it were
+        // anyone's.
+        allow_sender_constrained: false,
+        required_claims: required_claims.clone(),
+        claims: ClaimNames {
+            scopes: scopes.clone(),
+            groups: groups.clone(),
+            user: user.clone(),
+            client: client.clone(),
+        },
+        keys: match (verify_by, jwks_uri) {
+            (model::VerifyBy::Introspection, _) => KeySource::IntrospectionOnly,
+            (model::VerifyBy::Signature, Some(url)) => KeySource::JwksUri(url.clone()),
+            (model::VerifyBy::Signature, None) => KeySource::Discovery,
+        },
+        allow_http: *allow_http,
+        tls: TlsOptions { ca: ca.clone(), ..TlsOptions::default() },
+        http_proxy: http_proxy
+            .as_ref()
+            .map(|url| ForwardProxy { url: url.clone(), bypass: no_proxy.join(",") }),
+        timeout: timeout.get(),
+        refresh: refresh.get(),
+        min_refetch_interval: min_refetch_interval.get(),
+        max_stale: max_stale.get(),
+        introspection: introspection.as_ref().map(self::introspection),
     }
-    provider.allow_http = settings.allow_http;
-    provider.tls = TlsOptions { ca: settings.ca.clone(), ..TlsOptions::default() };
-    provider.http_proxy = settings.http_proxy.as_ref().map(|url| ForwardProxy::from(url.clone()));
-    provider.refresh = settings.refresh.get();
-    provider.min_refetch_interval = settings.min_refetch_interval.get();
-    provider.introspection = settings.introspection.as_ref().map(|settings| {
-        let secret = SecretString::from(settings.client_secret.expose().to_owned());
-        let mut introspection = IntrospectionConfig::new(&settings.client_id, secret);
-        introspection.endpoint.clone_from(&settings.endpoint);
-        introspection.cache = settings.cache.get();
-        introspection.negative_cache = settings.negative_cache.get();
-        introspection.introspect_jwt = settings.introspect_jwt;
-        introspection
-    });
-    provider
+}
+
+fn introspection(settings: &model::Introspection) -> IntrospectionConfig {
+    let model::Introspection {
+        endpoint,
+        client_id,
+        client_secret,
+        cache,
+        negative_cache,
+        introspect_jwt,
+        allow_missing_audience,
+    } = settings;
+    IntrospectionConfig {
+        endpoint: endpoint.clone(),
+        client_id: client_id.clone(),
+        client_secret: SecretString::from(client_secret.expose().to_owned()),
+        cache: cache.get(),
+        negative_cache: negative_cache.get(),
+        introspect_jwt: *introspect_jwt,
+        allow_missing_audience: *allow_missing_audience,
+    }
 }
 
 fn algorithm(algorithm: model::Algorithm) -> oidc::Algorithm {

@@ -22,6 +22,7 @@
 
 mod decision;
 mod glob;
+mod inquiry;
 mod mapper;
 mod mapping;
 mod rights;
@@ -30,6 +31,7 @@ mod text;
 
 pub use decision::{BackendUserConflict, Denial, Permit};
 pub use glob::Glob;
+pub use inquiry::Watch;
 pub use mapper::{ClusterRules, Mapper, MapperError};
 pub use mapping::{Condition, Granted, Mapping, Subject};
 pub use rights::Rights;

@@ -52,25 +52,33 @@ impl Rights {
 
     /// Whether all that is asked is allowed, and by which scopes.
     pub fn decide(&self, ask: &Ask) -> Result<Permit, Denial> {
+        self.permit(&ask.needs)
+    }
+
+    pub(crate) fn permit(&self, needs: &[Need]) -> Result<Permit, Denial> {
         let mut permit = Permit::default();
         // An ask without needs must not be allowed to a token without rights.
-        if ask.needs.is_empty() {
+        if needs.is_empty() {
             let need = Need { action: Action::Read, on: Resource::Greeting, origin: Origin::Path };
             permit.add(self.allowing(&need)?);
         }
-        for need in &ask.needs {
+        for need in needs {
             permit.add(self.allowing(need)?);
         }
         permit.add_roles(&self.roles);
         Ok(permit)
     }
 
+    pub(crate) fn held(&self) -> &[Right] {
+        &self.held
+    }
+
     /// Rights are kept narrowest first, so the first that allows is the narrowest.
-    fn allowing(&self, need: &Need) -> Result<&Right, Denial> {
+    pub(crate) fn allowing(&self, need: &Need) -> Result<&Right, Denial> {
         self.held.iter().find(|right| right.scope.allows(need)).ok_or_else(|| self.denial(need))
     }
 
-    fn denial(&self, need: &Need) -> Denial {
+    pub(crate) fn denial(&self, need: &Need) -> Denial {
         let cluster = self.prefix_needed.then(|| Box::from(&*self.cluster));
         Denial {
             need: need.clone(),

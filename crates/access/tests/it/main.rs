@@ -4,6 +4,7 @@
 
 mod decision;
 mod grammar;
+mod inquiry;
 mod mapping;
 mod properties;
 mod subject;

@@ -20,10 +20,10 @@ pub(crate) struct Case {
 }
 
 pub(crate) fn cases(file: &str, text: &str) -> Vec<Case> {
-    let mut lines = text.lines().filter(|line| !line.starts_with('#')).peekable();
+    let mut lines = text.lines();
     let mut cases = Vec::new();
     while let Some(line) = lines.next() {
-        if line.is_empty() {
+        if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let about = line.strip_prefix("=== ").unwrap_or_else(|| panic!("{file}: {line:?} begins no case"));

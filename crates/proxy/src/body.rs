@@ -24,6 +24,9 @@ pub enum BodyError {
     /// Nothing came for longer than `limits.body_idle_timeout`.
     #[error("the body stood still for {} s", .0.as_secs())]
     Idle(Duration),
+    /// The body was stopped for what stands in it; its findings say why.
+    #[error("the body was stopped for what stands in it")]
+    Stopped,
 }
 
 /// What is known of a body that is passing through, readable while it passes.

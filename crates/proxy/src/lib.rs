@@ -32,6 +32,8 @@ pub mod connection;
 pub mod credential;
 pub mod errors;
 pub mod headers;
+pub mod inflate;
+pub mod inspect;
 pub mod intake;
 pub mod listener;
 pub mod metrics;

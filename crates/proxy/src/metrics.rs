@@ -207,6 +207,7 @@ impl Metrics {
             metrics.config_generation.clone(),
         );
         metrics.last_reload_ok.set(1);
+        metrics.config_generation.set(1);
         *metrics.registry.lock() = registry;
         metrics
     }

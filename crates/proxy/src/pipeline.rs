@@ -210,10 +210,19 @@ impl Proxy {
             .map_err(|error| Rejection::Internal(error.to_string()))?;
         let request_body = credentialed.progress();
         entry.watch_request(Arc::clone(&request_body));
+        let findings = credentialed.findings();
+        if let Some(findings) = &findings {
+            entry.watch_findings(Arc::clone(findings));
+            if findings.stopped().is_some() {
+                return Err(Rejection::Found(Arc::clone(findings)));
+            }
+        }
 
         let answer = cluster.upstream().send(credentialed).await.map_err(|error| {
-            // What looks like the engine breaking off may be the client's body doing so.
-            if request_body.broken() {
+            // What looks like the engine breaking off may be the client's body doing so, or what stands in it.
+            if let Some(findings) = findings.filter(|findings| findings.stopped().is_some()) {
+                Rejection::Found(findings)
+            } else if request_body.broken() {
                 Rejection::Body { stalled: request_body.stalled() }
             } else {
                 Rejection::Upstream(error)

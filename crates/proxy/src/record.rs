@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use crate::{
     body::Progress,
+    inspect::Findings,
     listener::Peer,
     metrics::{Held, Metrics, RequestLabels, status_class},
     pipeline::Stop,
@@ -27,6 +28,7 @@ pub struct Entry {
     cluster: Option<Arc<str>>,
     action: Option<&'static str>,
     refusal: Option<(&'static str, &'static str)>,
+    findings: Option<Arc<Findings>>,
     request: Option<Arc<Progress>>,
     response: Option<Arc<Progress>>,
     upstream: Option<Duration>,
@@ -57,6 +59,7 @@ impl Entry {
             cluster: None,
             action: None,
             refusal: None,
+            findings: None,
             request: None,
             response: None,
             upstream: None,
@@ -133,6 +136,11 @@ impl Entry {
         });
     }
 
+    /// The request's body is read for what it names.
+    pub fn watch_findings(&mut self, findings: Arc<Findings>) {
+        self.findings = Some(findings);
+    }
+
     /// The request's body is on its way.
     pub fn watch_request(&mut self, progress: Arc<Progress>) {
         self.request = Some(progress);
@@ -177,6 +185,11 @@ impl Drop for Entry {
         }
         record.duration_us = micros(self.begun.elapsed());
         record.upstream_us = self.upstream.map(micros);
+        if let Some(findings) = &self.findings {
+            let known = record.targets.clone();
+            let found = findings.targets();
+            record.targets.extend(found.into_iter().filter(|target| !known.contains(target)));
+        }
         if let Some(request) = &self.request {
             record.request_bytes = request.bytes();
         }

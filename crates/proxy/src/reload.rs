@@ -1,16 +1,23 @@
 //! Reload: on SIGHUP, or when the configuration or a file it names changes. All or nothing; a fault leaves what runs.
 
+mod files;
+
 use std::{
-    path::PathBuf,
+    collections::BTreeSet,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use config::{Diagnostics, Loaded, model::Config};
+use config::{
+    Diagnostics, Loaded,
+    model::{AuditSink, Config},
+};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use transport::{ServerCertificate, TlsError};
 
+pub use self::files::Files;
 use crate::{
     errors,
     pipeline::Proxy,
@@ -19,6 +26,11 @@ use crate::{
 
 /// Editors and volume mounts change several files one after the other; this long nothing must have changed.
 const SETTLE: Duration = Duration::from_millis(500);
+/// In a folder that never comes to rest, the files are looked at all the same after this long.
+const SETTLE_LIMIT: Duration = Duration::from_secs(5);
+
+/// What [`Reloader::reload`] is told when a file changed.
+const FILE_CHANGE: &str = "file change";
 
 /// Why the configuration in force stays.
 #[derive(Debug, thiserror::Error)]
@@ -46,43 +58,28 @@ pub struct Reloader {
     proxy: Arc<Proxy>,
     certificate: Option<Arc<ServerCertificate>>,
     path: PathBuf,
-    state: Mutex<State>,
+    /// What the configuration in force was made from.
+    files: Mutex<Files>,
+    /// The last failure told, so that the same one is not told at every stir in a folder.
+    told: Mutex<Option<String>>,
     /// One reload at a time; the later one sees what the earlier one did.
     turn: tokio::sync::Mutex<()>,
 }
 
-#[derive(Debug)]
-struct State {
-    watched: Vec<PathBuf>,
-    stamps: Vec<Option<Stamp>>,
-}
-
-/// What tells a changed file: its content, by hash. Times and inodes lie on some file systems.
-#[derive(Debug, Eq, PartialEq)]
-struct Stamp(Vec<u8>);
-
-impl Stamp {
-    fn of(path: &std::path::Path) -> Option<Self> {
-        let content = std::fs::read(path).ok()?;
-        Some(Self(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content).as_ref().to_vec()))
-    }
-}
-
-impl State {
-    fn of(watched: Vec<PathBuf>) -> Self {
-        let stamps = watched.iter().map(|path| Stamp::of(path)).collect();
-        Self { watched, stamps }
-    }
-}
-
 impl Reloader {
-    /// For a running proxy that was started from `loaded`.
-    pub fn new(proxy: Arc<Proxy>, loaded: Loaded, certificate: Option<Arc<ServerCertificate>>) -> Arc<Self> {
+    /// For a running proxy that was started from `loaded`, when its files were as in `files`.
+    pub fn new(
+        proxy: Arc<Proxy>,
+        loaded: Loaded,
+        files: Files,
+        certificate: Option<Arc<ServerCertificate>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             proxy,
             certificate,
             path: loaded.path,
-            state: Mutex::new(State::of(loaded.watched)),
+            files: Mutex::new(files),
+            told: Mutex::default(),
             turn: tokio::sync::Mutex::new(()),
         })
     }
@@ -98,18 +95,30 @@ impl Reloader {
         let outcome = self.try_reload().await;
         let generation = self.proxy.snapshot().generation();
         self.proxy.metrics().reloaded(outcome.is_ok(), generation);
-        match outcome {
-            Ok(()) => tracing::info!(trigger, generation, "configuration reloaded"),
-            Err(error) => {
-                tracing::error!(trigger, generation, error = %errors::chain(&error), "configuration not reloaded; the one in force stays");
+        let failure = outcome.err().map(|error| errors::chain(&error));
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match &failure {
+            None => tracing::info!(trigger, generation, "configuration reloaded"),
+            Some(error) if trigger == FILE_CHANGE && *told == failure => {
+                tracing::debug!(trigger, generation, error, "configuration still not reloaded");
+            }
+            Some(error) => {
+                tracing::error!(
+                    trigger,
+                    generation,
+                    error,
+                    "configuration not reloaded; the one in force stays"
+                );
             }
         }
+        *told = failure;
     }
 
     /// Reads the configuration again and puts it in force, or says why not.
     pub async fn try_reload(&self) -> Result<(), ReloadError> {
         let _turn = self.turn.lock().await;
         let path = self.path.clone();
+        let before = self.in_force().again();
         let loaded =
             tokio::task::spawn_blocking(move || config::load(&path, &|name| std::env::var(name).ok()))
                 .await
@@ -123,24 +132,32 @@ impl Reloader {
         if !immutable.is_empty() {
             return Err(ReloadError::NeedsRestart(immutable));
         }
-        let state = State::of(loaded.watched);
-        let changed_files = self.lock().differs_beyond_config(&state, &self.path);
-        let snapshot = snapshot::build(loaded.config, Some(&previous), changed_files)?;
+        let files = Files::since(&loaded.watched, &before);
+        let reconnect = {
+            let trusted = connection_files(&loaded.config);
+            let in_force = self.in_force();
+            in_force.differing(&files).iter().any(|path| trusted.contains(path))
+        };
+        let snapshot = snapshot::build(loaded.config, Some(&previous), reconnect)?;
         // New providers get a moment to bring their keys, so that the swap does not refuse tokens they vouch for.
         snapshot.prepare().await;
         if let Some(certificate) = &self.certificate {
             certificate.reload().map_err(ReloadError::Certificate)?;
         }
         self.proxy.replace(snapshot);
-        *self.lock() = state;
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files;
         Ok(())
     }
 
     /// Watches the folders of all files that matter, until the result is dropped.
     pub fn watch_files(self: &Arc<Self>) -> Option<Watching> {
         let (notify_change, mut changed) = mpsc::unbounded_channel();
+        let audit = match &self.proxy.snapshot().config().audit.sink {
+            AuditSink::File(file) => Some(file.path.clone()),
+            AuditSink::Stdout(_) => None,
+        };
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
+            if event.is_ok_and(|event| matters(&event, audit.as_deref())) {
                 // The receiver is gone only when nobody watches any more.
                 let _ = notify_change.send(());
             }
@@ -152,53 +169,79 @@ impl Reloader {
                 return None;
             }
         };
-        // Folders, not files: editors replace files, and a mounted ConfigMap swaps a link in the folder.
-        let mut folders: Vec<PathBuf> =
-            self.lock().watched.iter().filter_map(|path| path.parent().map(ToOwned::to_owned)).collect();
-        folders.sort_unstable();
-        folders.dedup();
-        for folder in &folders {
-            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
-                tracing::warn!(folder = %folder.display(), %error, "the folder cannot be watched; reload with SIGHUP");
-            }
-        }
+        let mut folders = BTreeSet::new();
+        self.watch_folders(&mut watcher, &mut folders);
         let reloader = Arc::clone(self);
         let task = tokio::spawn(async move {
-            while changed.recv().await.is_some() {
-                while let Ok(Some(())) = tokio::time::timeout(SETTLE, changed.recv()).await {}
-                if reloader.lock().changed() {
-                    reloader.reload("file change").await;
+            loop {
+                // First of all, since a file may have changed between being read and being watched.
+                if reloader.has_changed() {
+                    reloader.reload(FILE_CHANGE).await;
+                    // The new configuration may name files elsewhere.
+                    reloader.watch_folders(&mut watcher, &mut folders);
                 }
+                if changed.recv().await.is_none() {
+                    return;
+                }
+                let settled =
+                    async { while let Ok(Some(())) = tokio::time::timeout(SETTLE, changed.recv()).await {} };
+                let _ = tokio::time::timeout(SETTLE_LIMIT, settled).await;
             }
         });
-        Some(Watching { _watcher: watcher, task })
+        Some(Watching { task })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Folders, not files: editors replace files, and a mounted ConfigMap swaps a link in the folder.
+    fn watch_folders(&self, watcher: &mut RecommendedWatcher, known: &mut BTreeSet<PathBuf>) {
+        for folder in self.in_force().folders() {
+            if known.contains(&folder) {
+                continue;
+            }
+            if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                tracing::warn!(folder = %folder.display(), %error, "the folder cannot be watched; reload with SIGHUP");
+            }
+            known.insert(folder);
+        }
+    }
+
+    fn in_force(&self) -> Files {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a file's content differs from when it was last loaded.
+    fn has_changed(&self) -> bool {
+        let in_force = self.in_force();
+        in_force.again() != in_force
     }
 }
 
-impl State {
-    /// Whether a file's content differs from when it was last loaded.
-    fn changed(&self) -> bool {
-        self.watched.iter().zip(&self.stamps).any(|(path, stamp)| Stamp::of(path) != *stamp)
-    }
+/// Whether a change in a watched folder may be one of our files. Our own audit trail, which may be in the same folder and
+/// never rests, is not.
+fn matters(event: &notify::Event, audit: Option<&Path>) -> bool {
+    let of_audit = |path: &PathBuf| {
+        let Some(audit) = audit else { return false };
+        // Rotated files have the same name and a number.
+        path == audit || (path.with_extension("") == *audit && path.parent() == audit.parent())
+    };
+    !event.kind.is_access() && (event.paths.is_empty() || !event.paths.iter().all(of_audit))
+}
 
-    /// Whether a file other than the configuration itself differs between the two.
-    fn differs_beyond_config(&self, other: &Self, config: &std::path::Path) -> bool {
-        let beyond = |state: &Self| -> Vec<(PathBuf, Option<Vec<u8>>)> {
-            let pairs = state.watched.iter().zip(&state.stamps).filter(|(path, _)| path.as_path() != config);
-            pairs.map(|(path, stamp)| (path.clone(), stamp.as_ref().map(|stamp| stamp.0.clone()))).collect()
-        };
-        beyond(self) != beyond(other)
+/// Files that decide whom to trust, or as whom to appear, when connecting: only these make connections and keys of the
+/// old configuration useless. The server's own certificate is replaced by itself, engine identities are always made anew.
+fn connection_files(config: &Config) -> BTreeSet<&Path> {
+    let mut files: BTreeSet<&Path> =
+        config.providers.iter().filter_map(|provider| provider.ca.as_deref()).collect();
+    for cluster in &config.clusters {
+        files.extend(cluster.ca.as_deref());
+        let certificate = cluster.client_certificate.as_ref();
+        files.extend(certificate.iter().flat_map(|files| [files.certificate.as_path(), &files.private_key]));
     }
+    files
 }
 
 /// Ends the watch when dropped.
 #[derive(Debug)]
 pub struct Watching {
-    _watcher: RecommendedWatcher,
     task: tokio::task::JoinHandle<()>,
 }
 

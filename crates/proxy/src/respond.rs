@@ -1,10 +1,12 @@
 //! Every way a request can fail, and what the client is told: one table from fault to status, reason and challenge.
 
-use access::Scope;
+use std::sync::Arc;
+
+use access::{Denial, Scope};
 use audit::{Decision, Outcome};
 use engine::IdentityError;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use rest::{Ask, Refusal};
+use rest::{Inquiry, Refusal};
 use serde::Serialize;
 
 pub use crate::response_body::ResponseBody;
@@ -13,6 +15,7 @@ use crate::{
     authorize::AuthorizationError,
     errors,
     headers::text_value,
+    inspect::{BodyFinding, Findings},
     intake::{IntakeError, REQUEST_ID},
     record::Entry,
     upstream::UpstreamError,
@@ -45,6 +48,8 @@ pub enum Rejection {
         /// It stood still for longer than the limit.
         stalled: bool,
     },
+    /// What stands in the body stopped it; the engine acted on none of it.
+    Found(Arc<Findings>),
     /// The engine did not answer.
     Upstream(UpstreamError),
     /// A request of the proxy's own making is faulty; a defect here.
@@ -94,7 +99,7 @@ impl Verdict {
 }
 
 /// The scope that a request needs, to be named in a challenge.
-pub fn needed_scope(ask: &Ask) -> Option<Box<str>> {
+pub fn needed_scope(ask: &Inquiry) -> Option<Box<str>> {
     let scopes: Vec<String> = ask.needs.iter().map(|need| Scope::for_need(need, None).to_string()).collect();
     (!scopes.is_empty()).then(|| scopes.join(" ").into_boxed_str())
 }
@@ -134,18 +139,14 @@ impl Rejection {
                 verdict
             }
             Self::Unauthorized(AuthorizationError::Operation(refusal)) => of_refusal(refusal),
-            Self::Unauthorized(AuthorizationError::Scope(denial)) => {
-                let mut verdict =
-                    Verdict::new(StatusCode::FORBIDDEN, "scope", "insufficient_scope", denial.to_string());
-                verdict.scope = Some(denial.would_allow.to_string());
-                verdict.oauth_error = Some("insufficient_scope");
-                verdict.challenge = true;
-                verdict
+            Self::Unauthorized(AuthorizationError::Scope(denial)) => of_denial(denial),
+            Self::Unauthorized(AuthorizationError::Coding(coding)) => {
+                let detail = format!(
+                    "the body has to be read, and the content encoding `{coding}` is not; send it as gzip or uncompressed"
+                );
+                Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request", "body_encoding", detail)
             }
-            Self::Unauthorized(AuthorizationError::NoRights) => {
-                let detail = "tokens of this provider count for nothing on this cluster".to_owned();
-                Verdict::new(StatusCode::FORBIDDEN, "scope", "no_rights", detail)
-            }
+            Self::Unauthorized(AuthorizationError::NoRights) => no_rights(),
             Self::Identity(error) => {
                 let status =
                     StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -179,6 +180,7 @@ impl Rejection {
                 let detail = "the body of the request broke off".to_owned();
                 Verdict::new(StatusCode::BAD_REQUEST, "request", "request_body_broken", detail)
             }
+            Self::Found(findings) => of_findings(findings),
             Self::Upstream(error) => of_upstream(error),
             Self::Internal(cause) => {
                 let detail = "the proxy failed; its operator finds the cause in the log".to_owned();
@@ -274,6 +276,33 @@ fn of_authentication(error: &AuthenticationError) -> Verdict {
     verdict.oauth_error = oauth_error;
     verdict.challenge = status == StatusCode::UNAUTHORIZED || oauth_error.is_some();
     verdict
+}
+
+fn no_rights() -> Verdict {
+    let detail = "tokens of this provider count for nothing on this cluster".to_owned();
+    Verdict::new(StatusCode::FORBIDDEN, "scope", "no_rights", detail)
+}
+
+fn of_denial(denial: &Denial) -> Verdict {
+    let mut verdict = Verdict::new(StatusCode::FORBIDDEN, "scope", "insufficient_scope", denial.to_string());
+    verdict.scope = Some(denial.would_allow.to_string());
+    verdict.oauth_error = Some("insufficient_scope");
+    verdict.challenge = true;
+    verdict
+}
+
+fn of_findings(findings: &Findings) -> Verdict {
+    match findings.stopped() {
+        Some(BodyFinding::Denied(denial)) => of_denial(denial),
+        Some(BodyFinding::Refused(refusal)) => {
+            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            Verdict::new(status, "request", refusal.reason(), refusal.to_string())
+        }
+        Some(BodyFinding::Inflate(error)) => {
+            Verdict::new(StatusCode::BAD_REQUEST, "request", error.reason(), error.to_string())
+        }
+        Some(BodyFinding::NoRights) | None => no_rights(),
+    }
 }
 
 fn of_upstream(error: &UpstreamError) -> Verdict {

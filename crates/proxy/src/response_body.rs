@@ -89,6 +89,7 @@ impl Engine {
         if let Some(mut entry) = self.entry.take() {
             entry.ended(match error {
                 BodyError::Idle(_) => Outcome::TimedOut,
+                BodyError::Stopped => Outcome::RequestBroken,
                 BodyError::Hyper(_) if self.request.broken() => Outcome::RequestBroken,
                 BodyError::Hyper(_) => Outcome::UpstreamBroken,
             });

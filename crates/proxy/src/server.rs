@@ -12,7 +12,7 @@ use crate::{
     admin, listener,
     metrics::{Metrics, StateCollector},
     pipeline::Proxy,
-    reload::Reloader,
+    reload::{Files, Reloader},
     snapshot::{self, BuildError},
     trace::{Tracer, TracerError},
 };
@@ -74,6 +74,8 @@ impl Server {
     /// health of nodes are asked for once before this returns, but a provider or node that is away does not stop it.
     pub async fn start(loaded: Loaded) -> Result<Self, ServerError> {
         transport::install_crypto_provider();
+        // Before anything is read again from these files, so that no later change goes unnoticed.
+        let files = Files::of(&loaded.watched);
         let config = &loaded.config;
         let certificate = config
             .listen
@@ -106,7 +108,7 @@ impl Server {
         let (stop_admin, admin_stopped) = watch::channel(false);
         let admin_address = admin.local_addr().map_err(ServerError::Admin)?;
         let admin = admin::spawn(admin, Arc::clone(&proxy), admin_stopped).map_err(ServerError::Admin)?;
-        let reloader = Reloader::new(Arc::clone(&proxy), loaded, certificate);
+        let reloader = Reloader::new(Arc::clone(&proxy), loaded, files, certificate);
         Ok(Self { proxy, listener, acceptor, admin, admin_address, audit_writer, reloader, stop_admin })
     }
 

@@ -146,14 +146,12 @@ impl Scrape<'_> {
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        let name = prefixed(name);
-        let metric = self.0.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+        let metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         ConstGauge::new(value).encode(metric)
     }
 
     fn counter(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        let name = prefixed(name);
-        let metric = self.0.encode_descriptor(&name, help, None, MetricType::Counter)?;
+        let metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         ConstCounter::new(value).encode(metric)
     }
 
@@ -165,8 +163,7 @@ impl Scrape<'_> {
         kind: MetricType,
         values: impl IntoIterator<Item = (L, f64)>,
     ) -> fmt::Result {
-        let name = prefixed(name);
-        let mut family = self.0.encode_descriptor(&name, help, None, kind)?;
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
         for (labels, value) in values {
             let metric = family.encode_family(&labels)?;
             match kind {
@@ -176,11 +173,6 @@ impl Scrape<'_> {
         }
         Ok(())
     }
-}
-
-/// Collectors are not given the registry's prefix.
-fn prefixed(name: &str) -> String {
-    format!("{}_{name}", super::PREFIX)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53, up to which a float is exact")]

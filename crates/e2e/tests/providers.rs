@@ -124,7 +124,9 @@ async fn the_tokens_of_the_guide_pass_with_its_configurations() {
         let client = Client::new(proxy.address, &proxy.ca());
 
         for ((header, claims), (user, caller)) in section.tokens.iter().zip(callers) {
-            let with = |change| client.clone().with_token(token(&provider, header, claims, change));
+            let with = |change: &[(&str, Value)]| {
+                client.clone().with_token(token(&provider, header, claims, change))
+            };
             let reply = with(&[]).get("/logs-2026/_search").await;
             assert_eq!(reply.status, StatusCode::OK, "{name} {user:?}: {}", reply.text());
             let record = proxy.last_audit().await;

@@ -84,17 +84,16 @@ impl Provider {
     pub(crate) fn status(&self) -> ProviderStatus {
         let keys = self.keys.load().len();
         let health = self.health();
-        let too_stale =
-            self.config.keys != KeySource::IntrospectionOnly && self.keys_last(health.fetched_at).is_none();
-        let ready = match self.config.keys {
-            KeySource::IntrospectionOnly => self.introspection_endpoint().is_some(),
-            KeySource::Discovery | KeySource::JwksUri(_) => keys > 0 && !too_stale,
-        };
+        let verified_by_keys = self.config.keys != KeySource::IntrospectionOnly;
+        let too_stale = verified_by_keys && self.keys_last(health.fetched_at).is_none();
+        let ready =
+            if verified_by_keys { keys > 0 && !too_stale } else { self.introspection_endpoint().is_some() };
         ProviderStatus {
             name: Arc::clone(&self.name),
             issuer: Arc::clone(&self.issuer),
             ready,
             too_stale,
+            verified_by_keys,
             keys,
             fetched_age: health.fetched_at.map(|at| self.clock.monotonic().saturating_sub(at)),
             fetches: health.fetches,

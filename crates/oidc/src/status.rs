@@ -16,6 +16,8 @@ pub struct ProviderStatus {
     /// Whether its keys are older than [`ProviderConfig::max_stale`](crate::ProviderConfig::max_stale) and so no longer
     /// used.
     pub too_stale: bool,
+    /// Whether signatures are verified; otherwise every token is introspected.
+    pub verified_by_keys: bool,
     /// The number of usable keys.
     pub keys: usize,
     /// How long ago its documents were last fetched with success.
@@ -28,6 +30,18 @@ pub struct ProviderStatus {
     pub consecutive_failures: u32,
     /// What the last failed call said, until a fetch succeeds.
     pub last_error: Option<String>,
+}
+
+impl ProviderStatus {
+    /// Why its tokens cannot be checked now; `None` if they can.
+    pub fn problem(&self) -> Option<&'static str> {
+        match (self.ready, self.too_stale, self.verified_by_keys) {
+            (true, ..) => None,
+            (false, true, _) => Some("keys older than max_stale, not used until they can be fetched"),
+            (false, false, true) => Some("no keys yet"),
+            (false, false, false) => Some("no introspection endpoint discovered yet"),
+        }
+    }
 }
 
 #[derive(Default)]

@@ -122,8 +122,8 @@ impl Proxy {
         let mut provider_ready = false;
         for provider in snapshot.providers().status() {
             provider_ready |= provider.ready;
-            if !provider.ready {
-                problems.push(format!("provider {}: no keys yet", provider.name));
+            if let Some(problem) = provider.problem() {
+                problems.push(format!("provider {}: {problem}", provider.name));
             }
         }
         let mut cluster_ready = false;

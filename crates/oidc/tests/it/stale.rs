@@ -34,11 +34,13 @@ async fn keys_are_used_until_they_are_too_old_and_again_once_renewed() {
     );
     let status = bench.status();
     assert!(status.ready && !status.too_stale);
+    assert_eq!(status.problem(), None);
 
     bench.advance(1);
     assert_eq!(bench.authenticate(&token).await, Err(TokenError::ProviderUnavailable));
     let status = bench.status();
     assert!(!status.ready && status.too_stale);
+    assert!(status.problem().is_some_and(|problem| problem.contains("max_stale")), "{status:?}");
     assert_eq!((status.keys, status.fetched_age), (1, Some(Duration::from_hours(24))));
 
     let background = Background::start(&bench);
@@ -68,6 +70,21 @@ async fn a_provider_with_fresh_keys_is_not_held_back_by_another_ones_age() {
     assert_eq!(refused, Err(TokenError::ProviderUnavailable));
     assert!(bench.authenticate(&key.sign(Signing::ES256, &lasting(&fresh))).await.is_ok());
     background.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told() {
+    let key = TestKey::p256("k1");
+    let provider = StandIn::start(&[&key]).await;
+    down(&provider, true);
+    for (keys, expected) in
+        [(KeySource::Discovery, "no keys yet"), (KeySource::IntrospectionOnly, "no introspection endpoint")]
+    {
+        let config = ProviderConfig { keys, ..provider.config_with_introspection() };
+        let bench = Bench::new(vec![config]).await;
+        let problem = bench.status().problem();
+        assert!(problem.is_some_and(|problem| problem.contains(expected)), "{problem:?}");
+    }
 }
 
 #[tokio::test]

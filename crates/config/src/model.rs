@@ -288,6 +288,11 @@ pub struct Cluster {
     /// Node health checks.
     #[serde(default)]
     pub health: Health,
+    /// Read request bodies for the indices that they name (`_bulk`, `_msearch`, `_mget`, query bodies, SQL and PPL), so
+    /// that such requests are judged by what they touch. A preview: it is exact where it allows, but what it can read
+    /// still grows, and it adds work to every body. Without it such routes need their action over `*`.
+    #[serde(default)]
+    pub read_bodies: bool,
     /// How long connecting to a node may take before the next is tried.
     #[serde(default = "defaults::connect_timeout")]
     #[schemars(extend("x-min" = "100ms", "x-max" = "1m"))]

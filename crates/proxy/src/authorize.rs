@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use access::{Denial, Permit};
+use http::header;
 use oidc::BearerToken;
-use rest::Refusal;
+use rest::{BodyPlan, Refusal};
 
-use crate::{authenticate::Authenticated, intake::Received, principal::Principal};
+use crate::{authenticate::Authenticated, inflate::Coding, intake::Received, principal::Principal};
 
 /// A request that may be made. There is no other way to a credential for the engine than from one of these.
 #[derive(Debug)]
@@ -15,6 +16,16 @@ pub struct Authorized {
     principal: Arc<Principal>,
     permit: Permit,
     token: BearerToken,
+    reading: Option<Reading>,
+}
+
+/// A body that has to be read on its way.
+#[derive(Debug)]
+pub struct Reading {
+    /// What for.
+    pub plan: BodyPlan,
+    /// Inside of which compression.
+    pub coding: Option<Coding>,
 }
 
 /// Why a known caller may not make this request.
@@ -24,6 +35,8 @@ pub enum AuthorizationError {
     Operation(Refusal),
     /// The token's provider has no standing on this cluster.
     NoRights,
+    /// The body has to be read, and is in a content coding that is not.
+    Coding(String),
     /// No scope allows it.
     Scope(Box<Denial>),
 }
@@ -34,8 +47,27 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
     let ask = classified.ask.map_err(AuthorizationError::Operation)?;
     let cluster = classified.received.cluster.index();
     let rights = principal.rights(cluster).ok_or(AuthorizationError::NoRights)?;
-    let permit = rights.decide(&ask).map_err(|denial| AuthorizationError::Scope(Box::new(denial)))?;
-    Ok(Authorized { received: classified.received, permit, token, principal })
+    let (permit, watch) =
+        rights.decide_inquiry(&ask).map_err(|denial| AuthorizationError::Scope(Box::new(denial)))?;
+    let received = classified.received;
+    let reading = match (watch, ask.body) {
+        (Some(_), Some(plan)) => Some(Reading { plan, coding: coding(&received)? }),
+        _ => None,
+    };
+    Ok(Authorized { received, permit, token, principal, reading })
+}
+
+/// The compression of a body that has to be read.
+fn coding(received: &Received) -> Result<Option<Coding>, AuthorizationError> {
+    let mut values = received.headers.get_all(header::CONTENT_ENCODING).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) if value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") => Ok(None),
+        (Some(value), second) => match (Coding::named(value.as_bytes()), second) {
+            (Some(coding), None) => Ok(Some(coding)),
+            _ => Err(AuthorizationError::Coding(String::from_utf8_lossy(value.as_bytes()).into_owned())),
+        },
+    }
 }
 
 impl Authorized {
@@ -59,8 +91,8 @@ impl Authorized {
         &self.token
     }
 
-    /// Gives the request up to be sent.
-    pub fn into_received(self) -> Received {
-        self.received
+    /// Gives the request up to be sent: with what its body has to be read for, and for whom.
+    pub fn into_parts(self) -> (Received, Option<Reading>, Arc<Principal>) {
+        (self.received, self.reading, self.principal)
     }
 }

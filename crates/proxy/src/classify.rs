@@ -1,6 +1,7 @@
 //! What a request asks: operation, action, targets.
 
-use rest::{Ask, Refusal};
+use http::{HeaderMap, header};
+use rest::{Inquiry, Refusal};
 
 use crate::intake::Received;
 
@@ -10,15 +11,34 @@ pub struct Classified {
     /// The request.
     pub received: Received,
     /// What it asks, or why the proxy does not serve it. Told only to callers who are known.
-    pub ask: Result<Ask, Refusal>,
+    pub ask: Result<Inquiry, Refusal>,
 }
 
 /// Reads what `received` asks. A request that two readers could understand differently is refused here, whoever sent
 /// it; that an operation is unknown is found here but told after authentication.
 pub fn classify(received: Received) -> Result<Classified, Refusal> {
-    let ask = rest::classify(received.method.as_str(), received.target.path(), received.target.query());
+    let (method, path, query) = (received.method.as_str(), received.target.path(), received.target.query());
+    let ask = if received.cluster.reads_bodies() {
+        rest::inquire(method, path, query, content_type(&received.headers))
+    } else {
+        // Without a look into bodies, a route whose targets stand there needs everything.
+        rest::classify(method, path, query).map(|ask| Inquiry {
+            operation: ask.operation,
+            needs: ask.needs,
+            body: None,
+        })
+    };
     match ask {
         Err(refusal) if refusal.status() == 400 => Err(refusal),
         ask => Ok(Classified { received, ask }),
+    }
+}
+
+/// The one media type of the body. Of two, no one knows which counts: the body is then of no type that is read.
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
     }
 }

@@ -9,12 +9,15 @@ use std::{
 use engine::{Caller, Credential, IdentityError};
 use http::{HeaderName, HeaderValue, Request, Uri, header};
 use http_body::Body as _;
+use rest::BodyLimits;
 use secrecy::SecretString;
 
 use crate::{
-    authorize::Authorized,
+    authorize::{Authorized, Reading},
     body::{Progress, Watched},
     headers::text_value,
+    inflate::Inflater,
+    inspect::{Findings, Inspected, Inspector},
     intake::REQUEST_ID,
 };
 
@@ -24,8 +27,9 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// upstream takes nothing else.
 #[derive(Debug)]
 pub struct Credentialed {
-    request: Request<Watched>,
+    request: Request<Inspected>,
     progress: Arc<Progress>,
+    findings: Option<Arc<Findings>>,
 }
 
 impl Credentialed {
@@ -34,8 +38,13 @@ impl Credentialed {
         Arc::clone(&self.progress)
     }
 
+    /// What is found in the body, where it is read.
+    pub fn findings(&self) -> Option<Arc<Findings>> {
+        self.findings.clone()
+    }
+
     /// The request, for sending.
-    pub(crate) fn into_request(self) -> Request<Watched> {
+    pub(crate) fn into_request(self) -> Request<Inspected> {
         self.request
     }
 }
@@ -67,9 +76,14 @@ pub fn apply(
     request_id: &str,
     body_idle: Duration,
 ) -> Result<Credentialed, http::Error> {
-    let received = authorized.into_received();
+    let (received, reading, principal) = authorized.into_parts();
     let uri = Uri::from(received.target);
-    let body = Watched::new(received.body, body_idle);
+    let inspector = reading.map(|Reading { plan, coding }| {
+        let reader = plan.reader(BodyLimits::default());
+        Inspector::new(reader, coding.map(Inflater::new), principal, received.cluster.index())
+    });
+    let findings = inspector.as_ref().map(Inspector::findings);
+    let body = Inspected::new(Watched::new(received.body, body_idle), inspector);
     let length_unknown = !body.is_end_stream() && body.size_hint().exact().is_none();
     let progress = body.progress();
     let mut request = Request::builder().method(received.method).uri(uri).body(body)?;
@@ -85,5 +99,5 @@ pub fn apply(
     }
     headers.insert(REQUEST_ID, text_value(request_id));
     credential.apply(headers);
-    Ok(Credentialed { request, progress })
+    Ok(Credentialed { request, progress, findings })
 }

@@ -280,6 +280,7 @@ fn cluster(
         upstream,
         mappers,
         path_prefix,
+        reads_bodies: settings.read_bodies,
     })
 }
 

@@ -14,6 +14,7 @@ pub struct Cluster {
     pub(super) index: usize,
     pub(super) hosts: Vec<String>,
     pub(super) path_prefix: String,
+    pub(super) reads_bodies: bool,
     pub(super) resource: String,
     pub(super) resource_metadata: String,
     pub(super) scopes_supported: Vec<String>,
@@ -73,6 +74,11 @@ impl Cluster {
     /// What tokens of a provider may do here.
     pub fn mapper(&self, provider: &str) -> Option<&Mapper> {
         self.mappers.get(provider)
+    }
+
+    /// Whether bodies are read for the targets that they name.
+    pub fn reads_bodies(&self) -> bool {
+        self.reads_bodies
     }
 
     /// The path prefix, empty or beginning with a slash.

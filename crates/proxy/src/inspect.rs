@@ -1,0 +1,251 @@
+//! A request's body on its way to the engine, read for the targets that it names.
+//!
+//! The engine acts on no request before its body is whole. So a body may flow while it is read, as long as its last byte
+//! is held back until everything in it has been judged: [`Inspected`] fails instead of ending, the connection to the
+//! engine breaks, and the engine has done nothing. What the reader found goes into the audit record.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    task::{Context, Poll},
+};
+
+use access::{Denial, Rights};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use rest::{BodyReader, BodyRefusal, Need};
+
+use crate::{
+    body::{BodyError, Progress, Watched},
+    inflate::{InflateError, Inflater},
+    principal::Principal,
+};
+
+/// Targets kept for the audit record; a bulk of a million lines names few.
+const TARGETS: usize = 64;
+
+/// Why a body was stopped.
+#[derive(Debug)]
+pub enum BodyFinding {
+    /// It names what the caller may not touch.
+    Denied(Box<Denial>),
+    /// It cannot be read with certainty.
+    Refused(BodyRefusal),
+    /// The token's provider has no standing on this cluster.
+    NoRights,
+    /// Its compression cannot be undone.
+    Inflate(InflateError),
+}
+
+impl From<InflateError> for BodyFinding {
+    fn from(error: InflateError) -> Self {
+        Self::Inflate(error)
+    }
+}
+
+/// What is known of a body so far, for those who wait for the engine's answer.
+#[derive(Debug, Default)]
+pub struct Findings {
+    stopped: OnceLock<BodyFinding>,
+    targets: Mutex<Vec<String>>,
+}
+
+impl Findings {
+    /// Why the body was stopped, if it was.
+    pub fn stopped(&self) -> Option<&BodyFinding> {
+        self.stopped.get()
+    }
+
+    /// The distinct targets found.
+    pub fn targets(&self) -> Vec<String> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, need: &Need) {
+        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        if targets.len() < TARGETS {
+            let target = need.on.to_string();
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+    }
+}
+
+/// Reads and judges one body.
+pub struct Inspector {
+    reader: Option<BodyReader>,
+    inflater: Option<Inflater>,
+    principal: Arc<Principal>,
+    cluster: usize,
+    found: Vec<Need>,
+    allowed: Option<Need>,
+    findings: Arc<Findings>,
+}
+
+impl Inspector {
+    /// Reads with `reader`, inside of a compression if there is one, on behalf of `principal`.
+    pub fn new(
+        reader: BodyReader,
+        inflater: Option<Inflater>,
+        principal: Arc<Principal>,
+        cluster: usize,
+    ) -> Self {
+        let findings = Arc::new(Findings::default());
+        Self {
+            reader: Some(reader),
+            inflater,
+            principal,
+            cluster,
+            found: Vec::new(),
+            allowed: None,
+            findings,
+        }
+    }
+
+    /// What is found, as it is found.
+    pub fn findings(&self) -> Arc<Findings> {
+        Arc::clone(&self.findings)
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Result<(), BodyFinding> {
+        match self.inflater.take() {
+            None => self.read(bytes),
+            Some(mut inflater) => {
+                let outcome = inflater.feed(bytes, |piece| self.read(piece));
+                self.inflater = Some(inflater);
+                outcome
+            }
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<(), BodyFinding> {
+        if let Some(reader) = &mut self.reader {
+            reader.feed(bytes, &mut self.found).map_err(BodyFinding::Refused)?;
+        }
+        self.judge()
+    }
+
+    /// The body has ended; to be called before its end is passed on.
+    fn finish(&mut self) -> Result<(), BodyFinding> {
+        if let Some(inflater) = &self.inflater {
+            inflater.finish()?;
+        }
+        if let Some(reader) = self.reader.take() {
+            reader.finish(&mut self.found).map_err(BodyFinding::Refused)?;
+        }
+        self.judge()
+    }
+
+    fn judge(&mut self) -> Result<(), BodyFinding> {
+        let rights = self.principal.rights(self.cluster);
+        for need in self.found.drain(..) {
+            // Bodies name the same index over and over.
+            if self.allowed.as_ref() == Some(&need) {
+                continue;
+            }
+            self.findings.note(&need);
+            allows(rights, &need)?;
+            self.allowed = Some(need);
+        }
+        Ok(())
+    }
+
+    fn stop(&self, finding: BodyFinding) -> BodyError {
+        // Nothing is read after the first finding.
+        let _ = self.findings.stopped.set(finding);
+        BodyError::Stopped
+    }
+}
+
+fn allows(rights: Option<&Rights>, need: &Need) -> Result<(), BodyFinding> {
+    match rights {
+        Some(rights) => rights.allows(need).map(drop).map_err(|denial| BodyFinding::Denied(Box::new(denial))),
+        None => Err(BodyFinding::NoRights),
+    }
+}
+
+/// A body that is read as it passes.
+#[derive(Debug)]
+pub struct Inspected {
+    inner: Watched,
+    inspector: Option<Box<Inspector>>,
+    /// Bytes still to come, where that is known beforehand: with the last of them the engine has the whole body,
+    /// whether or not the end has been said.
+    remaining: Option<u64>,
+}
+
+impl Inspected {
+    /// Passes `inner` on, read by `inspector` if there is one.
+    pub fn new(inner: Watched, inspector: Option<Inspector>) -> Self {
+        let remaining = inner.size_hint().exact();
+        let mut body = Self { inner, inspector: inspector.map(Box::new), remaining };
+        if body.inner.is_end_stream() {
+            // Nobody will ask for the frames of an empty body. What it lacks shows in the findings before it is sent.
+            let _ = body.end();
+            body.inspector = None;
+        }
+        body
+    }
+
+    /// The progress of the body.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.inner.progress()
+    }
+
+    fn inspect(&mut self, frame: &Frame<Bytes>) -> Result<(), BodyError> {
+        let Some(inspector) = &mut self.inspector else { return Ok(()) };
+        let mut last = self.inner.is_end_stream() || frame.is_trailers();
+        let mut outcome = Ok(());
+        if let Some(data) = frame.data_ref() {
+            outcome = inspector.feed(data);
+            if let Some(remaining) = &mut self.remaining {
+                *remaining = remaining.saturating_sub(data.len() as u64);
+                last |= *remaining == 0;
+            }
+        }
+        if last && outcome.is_ok() {
+            outcome = inspector.finish();
+        }
+        outcome.map_err(|finding| inspector.stop(finding))
+    }
+
+    fn end(&mut self) -> Result<(), BodyError> {
+        let Some(inspector) = &mut self.inspector else { return Ok(()) };
+        inspector.finish().map_err(|finding| inspector.stop(finding))
+    }
+}
+
+impl Body for Inspected {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        Poll::Ready(match polled {
+            Some(Ok(frame)) => Some(self.inspect(&frame).map(|()| frame)),
+            Some(Err(error)) => Some(Err(error)),
+            None => self.end().err().map(Err),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // While there is something to finish, the end is said by `poll_frame` alone.
+        self.inner.is_end_stream()
+            && self.inspector.as_ref().is_none_or(|inspector| inspector.reader.is_none())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl fmt::Debug for Inspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspector").field("findings", &self.findings).finish_non_exhaustive()
+    }
+}

@@ -129,7 +129,13 @@ impl Snapshot {
             .iter()
             .filter_map(|cluster| Some((cluster, cluster.accepts(host.host(), target.as_str())?)))
             .max_by_key(|(cluster, rest)| (cluster.names_host(), usize::MAX - rest.len()))?;
-        let target = if rest.len() == target.as_str().len() { target.clone() } else { rest.parse().ok()? };
+        let target = if rest.len() == target.as_str().len() {
+            target.clone()
+        } else if rest.starts_with('?') {
+            format!("/{rest}").parse().ok()?
+        } else {
+            rest.parse().ok()?
+        };
         Some((Arc::clone(cluster), target))
     }
 }

@@ -91,7 +91,7 @@ impl Cluster {
         !self.hosts.is_empty()
     }
 
-    /// The target without the path prefix, if this cluster is addressed by host and target.
+    /// The target without the path prefix, which may leave no more than a query, if this cluster is addressed by host and target.
     pub fn accepts<'t>(&self, host: &str, target: &'t str) -> Option<&'t str> {
         let host_fits =
             self.hosts.is_empty() || self.hosts.iter().any(|named| named.eq_ignore_ascii_case(host));
@@ -100,7 +100,7 @@ impl Cluster {
         }
         match target.strip_prefix(self.path_prefix.as_str())? {
             "" => Some("/"),
-            rest if rest.starts_with('/') => Some(rest),
+            rest if rest.starts_with(['/', '?']) => Some(rest),
             _ => None,
         }
     }

@@ -54,7 +54,7 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
         (Some(_), Some(plan)) => Some(Reading { plan, coding: coding(&received)? }),
         _ => None,
     };
-    Ok(Authorized { received, permit, token, principal, reading })
+    Ok(Authorized { received, principal, permit, token, reading })
 }
 
 /// The compression of a body that has to be read.

@@ -1,5 +1,7 @@
 //! The program as a person runs it: help, exit codes, files, signals.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},

@@ -2,6 +2,8 @@
 
 mod cargo;
 mod demo;
+#[cfg(test)]
+mod docs;
 mod error;
 mod interrupt;
 mod test;

@@ -15,7 +15,7 @@
 use rest::{BodyPlan, Inquiry, Need, Resource};
 
 use crate::rights::Right;
-use crate::{Denial, Permit, Rights, Scope};
+use crate::{Denial, Grant, Permit, Rights, Scope};
 
 /// Judges what is found in a body.
 #[derive(Clone, Debug)]
@@ -66,8 +66,12 @@ impl Rights {
             return Ok((permit, None));
         }
         let watch = Watch { permit: permit.clone() };
-        self.add_for_body(plan, &mut permit)?;
-        Ok((permit, Some(watch)))
+        let useful = self.add_for_body(plan, &mut permit);
+        match everything.first() {
+            // Whatever the body names, it is denied: better now than in the middle of it.
+            Some(need) if inquiry.needs.is_empty() && !useful => Err(self.denial(need)),
+            _ => Ok((permit, Some(watch))),
+        }
     }
 
     /// The permit of [`Self::decide_inquiry`] alone.
@@ -75,30 +79,28 @@ impl Rights {
         self.decide_inquiry(inquiry).map(|(permit, _)| permit)
     }
 
-    /// Adds every right that something in the body could need. A token without any cannot send such a body.
-    fn add_for_body(&self, plan: &BodyPlan, permit: &mut Permit) -> Result<(), Denial> {
+    /// Adds every right that something in the body could need; says whether there are any.
+    fn add_for_body(&self, plan: &BodyPlan, permit: &mut Permit) -> bool {
         let everything = plan.everything();
         let mut useful = false;
-        for right in self.held().iter().filter(|right| everything.iter().any(|need| could_allow(right, need)))
-        {
-            useful = true;
-            permit.add(right);
+        for right in self.held() {
+            if everything.iter().any(|need| could_allow(right, need)) {
+                useful = true;
+                permit.add(right);
+            }
         }
-        match everything.first() {
-            Some(need) if !useful => Err(self.denial(need)),
-            _ => Ok(()),
-        }
+        useful
     }
 }
 
 /// Whether the right allows this action on something of this kind.
 fn could_allow(right: &Right, need: &Need) -> bool {
-    let (crate::Grant::Index { action, .. } | crate::Grant::Cluster(action)) = &right.scope.grant else {
+    let (Grant::Index { action, .. } | Grant::Cluster(action)) = &right.scope.grant else {
         return false;
     };
     let same_kind = matches!(
         (&right.scope.grant, &need.on),
-        (crate::Grant::Index { .. }, Resource::Index(_)) | (crate::Grant::Cluster(_), Resource::Cluster)
+        (Grant::Index { .. }, Resource::Index(_)) | (Grant::Cluster(_), Resource::Cluster)
     );
     same_kind && action.includes(need.action)
 }

@@ -155,17 +155,16 @@ fn parse_value(text: &str, names: &[String]) -> Result<Value, String> {
             let at = position(names, name)?;
             leading(format!("Json({at})"), vec![at])
         }
-        (text, "") => match text.split_once(" [") {
-            Some((object, elements)) => {
+        (text, "") => {
+            if let Some((object, elements)) = text.split_once(" [") {
                 let elements = elements.strip_suffix(']').ok_or("write <shape> [<shape>]")?;
                 let (object, elements) = (position(names, object)?, position(names, elements)?);
                 leading(format!("Split({object}, {elements})"), vec![object, elements])
-            }
-            None => {
+            } else {
                 let at = position(names, text)?;
                 leading(format!("Shape({at})"), vec![at])
             }
-        },
+        }
         _ => return Err(format!("{text:?} is not a value")),
     })
 }

@@ -2,7 +2,8 @@
 //!
 //! [`classify`] reads a request line exactly as the engine would and answers with an [`Ask`]: the operation
 //! and every [`Need`] that must be allowed before the request may be forwarded. Whatever two parsers could
-//! read differently is a [`Refusal`].
+//! read differently is a [`Refusal`]. [`inquire`] does the same for requests whose bodies are read, too, and says
+//! how: see [`BodyReader`].
 //!
 //! ```
 //! let ask = rest::classify("GET", "/logs-*,-logs-old/_search", Some("size=10"))?;
@@ -43,10 +44,42 @@
 //!   `level` and `human` shape the answer, `q`, `df`, `_source…` and `stored_fields` choose within documents:
 //!   none moves a target.
 //!
+//! # How a body is read
+//!
+//! [`inquire`] leaves to a [`BodyReader`] what stands in the body. It reads pieces as they come and keeps almost
+//! nothing of them: the names of indices, and for each open object the hashes of its keys.
+//!
+//! * `data/shapes.tsv` says for every kind of object which of its keys can name an index, hold another query, or
+//!   neither; `data/bodies.tsv` says which kind each operation's body is. A key is only what its place makes it: a
+//!   field may be called `index`.
+//! * A key or a kind of query without a row is not understood, and then everything is needed
+//!   ([`Origin::NotUnderstood`]). Nothing is guessed, and a query that a later engine invents is not let through.
+//! * What two parsers could read differently is a [`BodyRefusal`]: keys given twice, byte order marks, comments,
+//!   numbers that no double holds, half of a surrogate pair, anything after the object, other formats than JSON.
+//!   Within a document of a bulk none of that matters, and its bytes are only searched for the end of the line.
+//! * A query in base64 is decoded and read, four deep at most. A template is read when it has nothing to fill in.
+//! * SQL and the piped processing language are read for the tables they name as far as all of the engine's parsers
+//!   agree on their tokens; see `query_text`.
+//! * Ingest and search pipelines, stored templates, and a script of a reindex can reach any index: they need
+//!   everything, with [`Origin::Body`]. A point in time or a cursor does with [`Origin::Handle`].
+//! * A body that is streamed in batches (`_bulk/stream`) is not read: the engine takes each piece of the transfer
+//!   for a bulk of its own, so the lines of it depend on how it is cut on the way.
+//!
+//! ```
+//! let inquiry = rest::inquire("POST", "/logs/_search", None, Some("application/json"))?;
+//! let mut reader = inquiry.body.ok_or("a search has a body")?.reader(rest::BodyLimits::default());
+//! let mut needs = Vec::new();
+//! reader.feed(br#"{"query":{"terms":{"user":{"index":"secret","#, &mut needs)?;
+//! reader.feed(br#""id":"1","path":"ids"}}}}"#, &mut needs)?;
+//! reader.finish(&mut needs)?;
+//! assert_eq!(needs[0].to_string(), "read on secret");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Names that begin with a dot
 //!
-//! A leading `*` stands for names that do not begin with `.` (see [`Target::covers`]). What cannot be read off
-//! the URL (bodies, handles, query languages) needs `*`: whoever holds it is trusted with all there is, and the
+//! A leading `*` stands for names that do not begin with `.` (see [`Target::covers`]). What is not read (handles,
+//! for [`classify`] bodies and query languages) needs `*`: whoever holds it is trusted with all there is, and the
 //! engine's own roles guard what begins with a dot.
 //!
 //! The engine decides by an index's `hidden` setting as well as by its name: it expands `*` to a dotted name that

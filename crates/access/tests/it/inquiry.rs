@@ -60,6 +60,8 @@ fn the_body_is_judged_need_by_need() {
         ("read:logs read:s*", "GET", "/logs/_search", lookup, "read:logs read:s*"),
         ("read:logs", "GET", "/logs/_search", unknown, "needs read:*"),
         ("read:*", "GET", "/logs/_search", unknown, "read:*"),
+        ("read:plugin/ml", "GET", "/_plugins/_ml/models/_search", "{}", "read:plugin/ml"),
+        ("read:plugin/ml", "GET", "/_plugins/_ml/models/_search", lookup, "needs read:secret"),
         ("write:logs", "GET", "/logs/_search", "{}", "needs read:logs"),
     ] {
         let found = match judge(&native(scopes), &inquiry(method, path), body) {

@@ -199,9 +199,8 @@ impl Lexer {
                 _ => return Err(JsonProblem::Unexpected),
             },
             _ if white => {}
-            State::Value => self.value(byte, sink)?,
             State::FirstElement if byte == b']' => self.close(sink)?,
-            State::FirstElement => self.value(byte, sink)?,
+            State::Value | State::FirstElement => self.value(byte, sink)?,
             State::FirstKey if byte == b'}' => self.close(sink)?,
             State::FirstKey | State::NextKey => match byte {
                 b'"' => self.begin_text(true, sink.wants_key()),

@@ -3,12 +3,12 @@
 use rest::{BodyLimits, Need, Origin, Resource, inquire};
 
 pub(crate) const CORPUS: [(&str, &str); 6] = [
-    ("bulk.txt", include_str!("../bodies/bulk.txt")),
-    ("json.txt", include_str!("../bodies/json.txt")),
-    ("named.txt", include_str!("../bodies/named.txt")),
-    ("query.txt", include_str!("../bodies/query.txt")),
-    ("searches.txt", include_str!("../bodies/searches.txt")),
-    ("text.txt", include_str!("../bodies/text.txt")),
+    ("bulk.txt", include_str!("bulk.txt")),
+    ("json.txt", include_str!("json.txt")),
+    ("named.txt", include_str!("named.txt")),
+    ("query.txt", include_str!("query.txt")),
+    ("searches.txt", include_str!("searches.txt")),
+    ("text.txt", include_str!("text.txt")),
 ];
 
 #[derive(Debug)]

@@ -177,16 +177,13 @@ impl Proxy {
     ) -> Result<Forwarded, Rejection> {
         let source = peer.address.ip();
         let context = trace::take_context(&mut received.headers);
-        let mut span = self.tracer.begin(&received.method, cluster.name(), context);
+        let span = self.tracer.begin(&received.method, cluster.name(), context);
         span.inject(&mut received.headers);
-        if let Some(trace_id) = span.trace_id() {
-            entry.note(|record| record.trace_id = Some(trace_id));
-        }
+        entry.trace(span);
 
         let classified = classify::classify(received).map_err(Rejection::Ambiguous)?;
         let mut scope = None;
         if let Ok(ask) = &classified.ask {
-            span.asked(ask.operation.name);
             let targets = ask.needs.iter().map(|need| need.on.to_string()).collect();
             entry.asked(ask.operation.name, ask.operation.action.as_str(), targets);
             scope = needed_scope(ask);
@@ -228,8 +225,11 @@ impl Proxy {
                 Rejection::Upstream(error)
             }
         })?;
-        span.answered(answer.response.status());
         if answer.response.status() == StatusCode::UNAUTHORIZED {
+            entry.note(|record| {
+                record.node = Some(answer.lease.node().to_owned());
+                record.engine_status = Some(StatusCode::UNAUTHORIZED.as_u16());
+            });
             return Err(Rejection::IdentityRefused { node: answer.lease.node().to_owned() });
         }
         Ok(Forwarded { answer, request_body })

@@ -14,6 +14,7 @@ use crate::{
     listener::Peer,
     metrics::{Held, Metrics, RequestLabels, status_class},
     pipeline::Stop,
+    trace::Span,
 };
 
 /// The record of one request in the making.
@@ -34,6 +35,8 @@ pub struct Entry {
     upstream: Option<Duration>,
     metrics: Arc<Metrics>,
     stop: Arc<Stop>,
+    /// Ends with the record, so that it covers the response's body too.
+    span: Option<Span>,
     _in_flight: Held,
 }
 
@@ -65,6 +68,7 @@ impl Entry {
             upstream: None,
             metrics: Arc::clone(metrics),
             stop: Arc::clone(stop),
+            span: None,
             _in_flight: metrics.request_begun(),
         }
     }
@@ -92,9 +96,20 @@ impl Entry {
         self.note(|record| record.cluster = Some(name.to_string()));
     }
 
+    /// The span of this request.
+    pub fn trace(&mut self, span: Span) {
+        if let Some(trace_id) = span.trace_id() {
+            self.note(|record| record.trace_id = Some(trace_id));
+        }
+        self.span = Some(span);
+    }
+
     /// What is asked has been understood.
     pub fn asked(&mut self, operation: &'static str, action: &'static str, targets: Vec<String>) {
         self.action = Some(action);
+        if let Some(span) = &mut self.span {
+            span.asked(operation);
+        }
         self.note(|record| {
             record.operation = Some(operation.into());
             record.action = Some(action.into());
@@ -161,6 +176,9 @@ impl Entry {
 
     /// The status sent to the client.
     pub fn status(&mut self, status: StatusCode) {
+        if let Some(span) = &mut self.span {
+            span.answered(status);
+        }
         self.note(|record| record.status = Some(status.as_u16()));
     }
 
@@ -180,7 +198,7 @@ impl Drop for Entry {
         let (Some(mut record), Some(slot)) = (self.record.take(), self.slot.take()) else {
             return;
         };
-        if record.outcome == Outcome::ClientGone && self.stop.is_cutting() {
+        if record.outcome == Outcome::ClientGone && (self.stop.is_cutting() || std::thread::panicking()) {
             record.outcome = Outcome::Aborted;
         }
         record.duration_us = micros(self.begun.elapsed());

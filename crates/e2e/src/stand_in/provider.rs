@@ -33,6 +33,7 @@ struct State {
     jwk: Value,
     fetches: usize,
     down: bool,
+    introspection: Option<Value>,
 }
 
 impl std::fmt::Debug for State {
@@ -62,7 +63,7 @@ impl StandInProvider {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (key, jwk) = new_key("key-1");
-        let state = Arc::new(Mutex::new(State { key, jwk, fetches: 0, down: false }));
+        let state = Arc::new(Mutex::new(State { key, jwk, fetches: 0, down: false, introspection: None }));
         let serving = Arc::clone(&state);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -96,6 +97,11 @@ impl StandInProvider {
     /// Answers everything with 503 while `down`.
     pub fn set_down(&self, down: bool) {
         self.state.lock().expect("no test panicked here").down = down;
+    }
+
+    /// Answers every question about a token so (RFC 7662), at `/introspect`.
+    pub fn set_introspection(&self, answer: Value) {
+        self.state.lock().expect("no test panicked here").introspection = Some(answer);
     }
 
     /// How often the keys were fetched.
@@ -193,6 +199,7 @@ fn serve(state: &Mutex<State>, address: SocketAddr, request: &Request<Incoming>)
             state.fetches += 1;
             json!({"keys": [state.jwk]})
         }
+        "/introspect" if state.introspection.is_some() => state.introspection.clone().unwrap_or_default(),
         _ => {
             *response.status_mut() = StatusCode::NOT_FOUND;
             return response;

@@ -11,7 +11,6 @@ mod utf8;
 use thiserror::Error;
 
 pub(crate) use lexer::{Capture, Container, Lexer, Scalar, Sink};
-pub(crate) use utf8::Utf8;
 
 /// Why a text is not the JSON that every parser reads in the same way. Each says what and the cure.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

@@ -5,7 +5,7 @@ use data_encoding::BASE64;
 use super::BodyRefusal;
 use super::shapes::ShapeId;
 use super::walk::{State, Walk};
-use crate::json::{JsonProblem, Lexer, Utf8};
+use crate::json::{JsonProblem, Lexer};
 
 /// Texts inside of texts, at most.
 const LEVELS: u8 = 4;
@@ -38,8 +38,7 @@ fn read(walk: &mut Walk<'_>, shape: ShapeId, bytes: &[u8], template: bool) -> Re
     state.level = walk.state.level + 1;
     let mut inner = Walk { plan: walk.plan, limits: walk.limits, state: &mut state, found: walk.found };
     let mut lexer = Lexer::new(walk.limits.depth, walk.limits.text, template);
-    let utf8 = Utf8::default().feed(bytes);
-    let outcome = utf8.and_then(|()| lexer.feed(bytes, &mut inner)).map_err(|(_, problem)| problem);
+    let outcome = lexer.feed(bytes, &mut inner).map_err(|(_, problem)| problem);
     if let Err(problem) = outcome.and_then(|()| lexer.finish()) {
         // A refusal of the walk itself says more, but its position would count inside of the text.
         return match state.take_refusal() {

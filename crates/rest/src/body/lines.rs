@@ -7,13 +7,12 @@ use super::reader::refusal;
 use super::shapes::{self, ShapeId};
 use super::walk::{State, Walk};
 use super::{BodyLimits, BodyPlan, BodyRefusal, LineProblem};
-use crate::json::{Lexer, Utf8};
+use crate::json::Lexer;
 
 #[derive(Debug)]
 pub(crate) struct Lines {
     lexer: Lexer,
     state: State,
-    utf8: Utf8,
     root: ShapeId,
     /// For searches: whether their bodies are templates. `None`: a bulk.
     searches: Option<bool>,
@@ -37,8 +36,8 @@ enum Line {
 
 impl Lines {
     pub(crate) fn new(lexer: Lexer, root: ShapeId, searches: Option<bool>) -> Self {
-        let (state, utf8) = (State::new(root), Utf8::default());
-        Self { lexer, state, utf8, root, searches, line: Line::Head, number: 1, length: 0 }
+        let state = State::new(root);
+        Self { lexer, state, root, searches, line: Line::Head, number: 1, length: 0 }
     }
 
     pub(crate) fn feed(
@@ -73,14 +72,16 @@ impl Lines {
         limits: &BodyLimits,
         found: &mut Found,
     ) -> Result<(), BodyRefusal> {
-        if self.line == Line::Head && self.length > limits.line {
-            return Err(self.refuse(LineProblem::Long));
-        }
-        self.utf8.feed(piece).map_err(|(at, problem)| BodyRefusal::json(at, problem))?;
+        let excess = if self.line == Line::Head { self.length.saturating_sub(limits.line) } else { 0 };
+        let allowed = piece.len().saturating_sub(excess);
         let Self { lexer, state, .. } = self;
         let mut walk = Walk { plan, limits, state, found };
-        let outcome = lexer.feed(piece, &mut walk);
-        outcome.map_err(|(at, problem)| refusal(state, at, problem))
+        let outcome = lexer.feed(&piece[..allowed], &mut walk);
+        outcome.map_err(|(at, problem)| refusal(state, at, problem))?;
+        if excess > 0 {
+            return Err(self.refuse(LineProblem::Long).moved(allowed as u64));
+        }
+        Ok(())
     }
 
     /// The line has ended.
@@ -108,7 +109,6 @@ impl Lines {
             self.lexer.finish().map_err(|problem| BodyRefusal::json(0, problem))?;
         }
         self.lexer.reset();
-        self.utf8 = Utf8::default();
         self.state.reset(match (next, self.searches) {
             (Line::Search, Some(template)) => shapes::search(template),
             _ => self.root,

@@ -5,7 +5,7 @@ use super::shapes::{Body, Format};
 use super::walk::{State, Walk};
 use super::{BodyLimits, BodyPlan, BodyRefusal};
 use crate::Need;
-use crate::json::{Lexer, Utf8};
+use crate::json::Lexer;
 
 /// Reads one body for the needs in it, in constant memory.
 ///
@@ -34,7 +34,7 @@ pub struct BodyReader {
 
 #[derive(Debug)]
 enum Reading {
-    Object { lexer: Lexer, state: State, utf8: Utf8 },
+    Object { lexer: Lexer, state: State },
     Lines(Lines),
 }
 
@@ -43,11 +43,9 @@ impl BodyReader {
         let Body { format, root, .. } = *plan.body;
         let lexer = |templates| Lexer::new(limits.depth, limits.text, templates);
         let reading = match format {
-            Format::Json | Format::Template => Reading::Object {
-                lexer: lexer(format == Format::Template),
-                state: State::new(root),
-                utf8: Utf8::default(),
-            },
+            Format::Json | Format::Template => {
+                Reading::Object { lexer: lexer(format == Format::Template), state: State::new(root) }
+            }
             Format::Bulk => Reading::Lines(Lines::new(lexer(false), root, None)),
             Format::Searches { template } => {
                 Reading::Lines(Lines::new(lexer(template), root, Some(template)))
@@ -66,12 +64,10 @@ impl BodyReader {
         }
         let Self { plan, limits, found: inner, offset, reading } = self;
         let outcome = match reading {
-            Reading::Object { lexer, state, utf8 } => {
-                utf8.feed(bytes).map_err(|(at, problem)| BodyRefusal::json(at, problem)).and_then(|()| {
-                    let mut walk = Walk { plan, limits, state, found: inner };
-                    let outcome = lexer.feed(bytes, &mut walk);
-                    outcome.map_err(|(at, problem)| refusal(state, at, problem))
-                })
+            Reading::Object { lexer, state } => {
+                let mut walk = Walk { plan, limits, state, found: inner };
+                let outcome = lexer.feed(bytes, &mut walk);
+                outcome.map_err(|(at, problem)| refusal(state, at, problem))
             }
             Reading::Lines(lines) => lines.feed(bytes, plan, limits, inner),
         };

@@ -309,7 +309,11 @@ impl Sink for Walk<'_> {
 
     fn wants_text(&self) -> Capture {
         let in_names = matches!(self.state.frames.last(), Some(Frame::Names { .. }));
-        let plain = matches!(self.state.next, Spec::Any | Spec::Scalar | Spec::Unknown) && !in_names;
+        let spec = match self.state.next {
+            Spec::Shape(id) | Spec::Split(id, _) => shape(id).scalar.unwrap_or(Spec::Unknown),
+            spec => spec,
+        };
+        let plain = matches!(spec, Spec::Any | Spec::Scalar | Spec::Unknown) && !in_names;
         if self.state.skipped > 0 || plain { Capture::Nothing } else { Capture::Text }
     }
 

@@ -1,5 +1,6 @@
 use super::JsonProblem;
 use super::number::Number;
+use super::utf8::Utf8;
 
 /// What opens and closes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,6 +79,7 @@ pub(crate) struct Lexer {
     watches_templates: bool,
     after_brace: bool,
     number: Number,
+    utf8: Utf8,
 }
 
 impl Lexer {
@@ -96,6 +98,7 @@ impl Lexer {
             watches_templates,
             after_brace: false,
             number: Number::ZERO,
+            utf8: Utf8::default(),
         }
     }
 
@@ -105,6 +108,7 @@ impl Lexer {
         self.nesting = 0;
         self.depth = 0;
         self.high = None;
+        self.utf8 = Utf8::default();
     }
 
     /// Whether nothing but white space was read.
@@ -120,13 +124,20 @@ impl Lexer {
         }
     }
 
-    /// Reads the next bytes, which must be UTF-8 but may cut a character. An error carries where in `bytes` it
-    /// is.
+    /// Reads the next bytes. An error carries where in `bytes` it is, and is the same however the text is cut.
     pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), (usize, JsonProblem)> {
+        match self.utf8.feed(bytes) {
+            Ok(()) => self.read(bytes, sink),
+            // What is wrong before that comes first.
+            Err((wrong, problem)) => self.read(&bytes[..wrong], sink).and(Err((wrong, problem))),
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), (usize, JsonProblem)> {
         let mut at = 0;
         while at < bytes.len() {
             if matches!(self.state, State::Text) && self.high.is_none() {
-                at += self.plain_text(&bytes[at..]).map_err(|problem| (at, problem))?;
+                at += self.plain_text(&bytes[at..]).map_err(|(taken, problem)| (at + taken, problem))?;
                 if at == bytes.len() {
                     break;
                 }
@@ -137,8 +148,8 @@ impl Lexer {
         Ok(())
     }
 
-    /// Takes the run of bytes of a text that need no thought; returns how many.
-    fn plain_text(&mut self, bytes: &[u8]) -> Result<usize, JsonProblem> {
+    /// Takes the run of bytes of a text that need no thought; returns how many, also with an error.
+    fn plain_text(&mut self, bytes: &[u8]) -> Result<usize, (usize, JsonProblem)> {
         let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
         let length = if self.watches_templates {
             let watched = |byte: u8| plain(byte) && byte != b'{';
@@ -149,7 +160,8 @@ impl Lexer {
         let length = length.unwrap_or(bytes.len());
         if length > 0 {
             self.after_brace = false;
-            self.push(&bytes[..length])?;
+            let room = self.text_limit.saturating_sub(self.text.len());
+            self.push(&bytes[..length]).map_err(|problem| (room, problem))?;
         }
         Ok(length)
     }

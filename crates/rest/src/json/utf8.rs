@@ -9,7 +9,7 @@ pub(crate) struct Utf8 {
 }
 
 impl Utf8 {
-    /// Checks the next bytes; an error carries where in `bytes` it is.
+    /// Checks the next bytes; an error carries where in `bytes` it is. What stands before that may still be read.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), (usize, JsonProblem)> {
         let mut at = 0;
         while self.length > 0 && at < bytes.len() {
@@ -26,11 +26,20 @@ impl Utf8 {
         if let Err(error) = std::str::from_utf8(rest) {
             let cut = &rest[error.valid_up_to()..];
             if error.error_len().is_some() {
-                return Err((at + error.valid_up_to(), JsonProblem::NotUtf8));
+                let wrong = at + error.valid_up_to() + first_wrong(cut);
+                return Err((wrong, JsonProblem::NotUtf8));
             }
             self.cut[..cut.len()].copy_from_slice(cut);
             self.length = cut.len();
         }
         Ok(())
     }
+}
+
+/// The first byte with which these are no beginning of a character any more.
+fn first_wrong(bytes: &[u8]) -> usize {
+    let wrong = |length: &usize| {
+        std::str::from_utf8(&bytes[..*length]).is_err_and(|error| error.error_len().is_some())
+    };
+    (1..=bytes.len()).find(wrong).unwrap_or(1) - 1
 }

@@ -13,6 +13,9 @@ const AFTER_TABLE: [&str; 10] =
 /// Words that are no table where a table stands.
 const NO_TABLE: [&str; 8] = ["lateral", "table", "unnest", "values", "select", "where", "on", "as"];
 
+/// What may stand before SELECT besides a parenthesis.
+const BEFORE_SELECT: [&str; 6] = ["union", "all", "distinct", "minus", "except", "intersect"];
+
 /// One level of parentheses.
 #[derive(Clone, Copy, Default)]
 struct Level {
@@ -77,6 +80,10 @@ fn select(tokens: &[Token]) -> Option<Vec<String>> {
             Token::Symbol(b',') => expected |= level.in_tables,
             Token::Symbol(b';') => return None,
             token if token.is("select") => {
+                let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+                before
+                    .is_none_or(|before| before.is_symbol(b'(') || before.is_any(&BEFORE_SELECT))
+                    .then_some(())?;
                 expected = false;
                 *level = Level::default();
             }

@@ -1,5 +1,7 @@
 //! What is drawn, alerted on and documented is what the proxy exposes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
+
 use std::{collections::BTreeSet, path::Path};
 
 use e2e::StandIns;

@@ -151,7 +151,7 @@ async fn what_keycloak_revokes_is_refused_when_the_answer_is_no_longer_fresh() {
     assert_eq!(with(&real, &untouched).get("/logs-*/_search").await.status, StatusCode::OK);
 }
 
-/// A DPoP proof for the token endpoint (RFC 9449 section 4.2).
+/// A proof of possession for the token endpoint (RFC 9449 section 4.2).
 fn proof(endpoint: &str) -> String {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let key = EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).unwrap();

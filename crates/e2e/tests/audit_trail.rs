@@ -397,6 +397,8 @@ async fn a_file_that_was_moved_away_is_opened_anew() {
     let files = world.proxy.files();
     std::fs::rename(files.path("audit.log"), files.path("moved.log")).unwrap();
     client.get("/logs-between/_search").await;
+    // The old file is written to until the signal.
+    world.proxy.proxy().audit().flush().await.unwrap();
     world.proxy.reloader().hang_up().await;
     client.get("/logs-after/_search").await;
     let paths = |records: Vec<Value>| -> Vec<String> {

@@ -1,7 +1,5 @@
 //! Several clusters behind one proxy: who is addressed, what engine gets what, and which token counts where.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
-
 use bytes::Bytes;
 use e2e::{Client, ProxyFiles, Reply, RunningProxy, StandInEngine, StandInProvider, raw};
 use http::{Method, StatusCode};

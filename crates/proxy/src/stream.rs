@@ -182,3 +182,49 @@ impl<F: Future<Output = ()>> Future for Running<F> {
         Poll::Ready(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(75);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_only_after_a_whole_pause() {
+        let requests = Requests::new();
+        assert!(!requests.any());
+        let begun = Instant::now();
+        let using = requests.clone();
+        let user = tokio::spawn(async move {
+            let long = using.begin();
+            tokio::time::sleep(LIMIT * 3).await;
+            drop(long);
+            tokio::time::sleep(LIMIT / 2).await;
+            // Over at once, and a sign of life all the same.
+            drop(using.begin());
+        });
+        requests.idle(LIMIT).await;
+        assert_eq!(begun.elapsed(), LIMIT * 3 + LIMIT / 2 + LIMIT);
+        assert!(requests.any());
+        user.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_given_up_when_what_it_was_offered_is_not_taken() {
+        for (takes, finishes) in [(true, true), (false, false)] {
+            let (done, finished) = tokio::sync::oneshot::channel();
+            Streams(LIMIT).execute(async move {
+                let offered = OFFERED.with(Arc::clone);
+                for _ in 0..4 {
+                    set(&offered, Some(Instant::now()));
+                    tokio::time::sleep(if takes { LIMIT / 2 } else { LIMIT * 2 }).await;
+                    set(&offered, None);
+                    // The engine may take its time.
+                    tokio::time::sleep(LIMIT * 5).await;
+                }
+                let _ = done.send(());
+            });
+            assert_eq!(finished.await.is_ok(), finishes);
+        }
+    }
+}

@@ -45,7 +45,6 @@ struct Shared {
     answers: Mutex<HashMap<String, Answer>>,
     held: watch::Sender<HashSet<String>>,
     health: Mutex<StatusCode>,
-    health_checks: watch::Sender<usize>,
     connections: Mutex<usize>,
     cut: watch::Sender<usize>,
 }
@@ -135,13 +134,6 @@ impl StandInEngine {
         *self.shared.health.lock().expect("no test panicked here") = status;
     }
 
-    /// Waits until so many health checks have come from now on.
-    pub async fn wait_for_checks(&self, more: usize) {
-        let mut checks = self.shared.health_checks.subscribe();
-        let target = *checks.borrow() + more;
-        checks.wait_for(|&seen| seen >= target).await.expect("the stand-in lives");
-    }
-
     /// Every request so far but health checks.
     pub fn seen(&self) -> Vec<SeenRequest> {
         self.shared.seen.lock().expect("no test panicked here").clone()
@@ -194,7 +186,6 @@ async fn answer(
     if seen.target == "/_plugins/_security/health" {
         let mut response = Response::new(Full::default());
         *response.status_mut() = *shared.health.lock().expect("no test panicked here");
-        shared.health_checks.send_modify(|count| *count += 1);
         return Ok(response);
     }
     let answer = shared.answers.lock().expect("no test panicked here").get(head.uri.path()).cloned();

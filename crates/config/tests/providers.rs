@@ -1,5 +1,4 @@
 //! Every configuration in the guide to providers loads, without a warning.
-#![expect(clippy::expect_used, reason = "a test ends at the first thing that is not as it should be")]
 
 #[path = "support/plenty.rs"]
 mod support;

@@ -1,5 +1,7 @@
 //! Bodies read on their way: what they name is judged, and what is refused never reaches the engine whole.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::io::Write as _;
 
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! The guide to providers, taken at its word: the tokens it shows pass through a proxy configured as it says.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use std::collections::BTreeMap;
 
 use e2e::{Client, ProxyFiles, RunningProxy, StandInEngine, StandInProvider};
@@ -50,8 +52,8 @@ fn config(files: &ProxyFiles, yaml: &str, provider: &StandInProvider, engine: &S
     let mut providers = String::new();
     for line in part(yaml, "providers").lines() {
         match line.trim_start().strip_prefix("issuer: ") {
-            Some(_) => providers += &format!("    issuer: {}\n", provider.issuer()),
-            None => providers += &format!("{line}\n"),
+            Some(_) => providers.extend(["    issuer: ", &provider.issuer(), "\n"]),
+            None => providers.extend([line, "\n"]),
         }
     }
     format!(

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use oidc::{BearerToken, TokenError};
 
-use crate::{classify::Classified, principal::Principal, snapshot::Snapshot};
+use crate::{classify::Classified, intake::Received, principal::Principal, snapshot::Snapshot};
 
 /// A request whose caller is known.
 #[derive(Debug)]
@@ -15,6 +15,15 @@ pub struct Authenticated {
     pub principal: Arc<Principal>,
     /// The token itself, for the `forward` identity alone.
     pub token: BearerToken,
+}
+
+/// A request that nobody is known to ask, with the reason. What it asks belongs into the challenge.
+#[derive(Debug)]
+pub struct Unidentified {
+    /// The request and what it asks.
+    pub classified: Classified,
+    /// Why.
+    pub error: AuthenticationError,
 }
 
 /// Why nobody is known to ask.
@@ -46,15 +55,25 @@ impl AuthenticationError {
 pub async fn identify(
     classified: Classified,
     snapshot: &Snapshot,
-) -> Result<Authenticated, AuthenticationError> {
-    let value = match classified.received.authorization.as_slice() {
+) -> Result<Authenticated, Box<Unidentified>> {
+    match caller(&classified.received, snapshot).await {
+        Ok((principal, token)) => Ok(Authenticated { classified, principal, token }),
+        Err(error) => Err(Box::new(Unidentified { classified, error })),
+    }
+}
+
+async fn caller(
+    received: &Received,
+    snapshot: &Snapshot,
+) -> Result<(Arc<Principal>, BearerToken), AuthenticationError> {
+    let value = match received.authorization.as_slice() {
         [] => return Err(AuthenticationError::NoToken),
         [value] => value,
         [_, _, ..] => return Err(AuthenticationError::SeveralCredentials),
     };
     let token = BearerToken::from_authorization(value.as_bytes(), snapshot.limits().token_size)?;
     let principal = verify(&token, snapshot).await?;
-    Ok(Authenticated { classified, principal, token })
+    Ok((principal, token))
 }
 
 async fn verify(token: &BearerToken, snapshot: &Snapshot) -> Result<Arc<Principal>, TokenError> {

@@ -182,15 +182,14 @@ impl Proxy {
         entry.trace(span);
 
         let classified = classify::classify(received).map_err(Rejection::Ambiguous)?;
-        let mut scope = None;
         if let Ok(ask) = &classified.ask {
             let targets = ask.needs.iter().map(|need| need.on.to_string()).collect();
             entry.asked(ask.operation.name, ask.operation.action.as_str(), targets);
-            scope = needed_scope(ask);
         }
-        let authenticated = authenticate::identify(classified, snapshot)
-            .await
-            .map_err(|error| Rejection::Unauthenticated(error, scope))?;
+        let authenticated = authenticate::identify(classified, snapshot).await.map_err(|unidentified| {
+            let scope = unidentified.classified.ask.as_ref().ok().and_then(needed_scope);
+            Rejection::Unauthenticated(unidentified.error, scope)
+        })?;
         entry.caller(authenticated.principal.identity());
         let authorized = authorize::decide(authenticated).map_err(Rejection::Unauthorized)?;
         let identity = credential::obtain(&authorized, source).map_err(Rejection::Identity)?;

@@ -87,6 +87,35 @@ async fn a_large_bulk_is_stopped_at_the_line_that_goes_too_far() {
 }
 
 #[tokio::test]
+async fn a_small_body_goes_under_no_more_scopes_than_it_uses() {
+    let world = reading().await;
+    let client = world.client("write:app-logs-* write:other-* read:logs-*");
+    let scopes = async |body: String| {
+        assert_eq!(send(&client, "/_bulk", &[NDJSON], body.clone()).await, (StatusCode::OK, String::new()));
+        assert_eq!(world.engine.last().body, body.as_bytes());
+        world.proxy.last_audit().await["permitted_by"].clone()
+    };
+    assert_eq!(scopes(bulk("app-logs-1")).await, serde_json::json!(["write:app-logs-*"]));
+    let both = serde_json::json!(["write:app-logs-*", "write:other-*"]);
+    assert_eq!(scopes(bulk("app-logs-1") + &bulk("other-1")).await, both);
+    // A large one is under way before it is known what it names.
+    assert_eq!(scopes(bulk("app-logs-1").repeat(5_000)).await, both);
+}
+
+#[tokio::test]
+async fn a_small_body_that_is_refused_does_not_reach_the_engine_at_all() {
+    let world = reading().await;
+    let client = world.client("write:app-logs-*");
+    let before = world.engine.seen().len();
+    let (status, _) = send(&client, "/_bulk", &[NDJSON], bulk("app-logs-1") + &bulk("secret")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(world.engine.seen().len(), before);
+    let record = world.proxy.last_audit().await;
+    assert_eq!(record["layer"], "scope", "{record}");
+    assert!(record["targets"].as_array().unwrap().iter().any(|target| target == "secret"), "{record}");
+}
+
+#[tokio::test]
 async fn searches_are_judged_by_all_that_their_bodies_name() {
     let world = reading().await;
     let client = world.client("read:logs-*");

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use access::{Denial, Permit};
+use access::{Denial, Permit, Watch};
 use http::header;
 use oidc::BearerToken;
 use rest::{BodyPlan, Refusal};
 
 use crate::{authenticate::Authenticated, inflate::Coding, intake::Received, principal::Principal};
 
-/// A request that may be made. There is no other way to a credential for the engine than from one of these.
+/// A request that may be made, as far as its body does not name more. There is no other way to a credential for the
+/// engine than from one of these.
 #[derive(Debug)]
 pub struct Authorized {
     received: Received,
@@ -26,6 +27,23 @@ pub struct Reading {
     pub plan: BodyPlan,
     /// Inside of which compression.
     pub coding: Option<Coding>,
+    /// Judges what is found.
+    pub watch: Watch,
+}
+
+/// What an [`Authorized`] request consists of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The request.
+    pub received: Received,
+    /// Who asks.
+    pub principal: Arc<Principal>,
+    /// What allows it, as far as it is known without the body.
+    pub permit: Permit,
+    /// The caller's token.
+    pub token: BearerToken,
+    /// What the body has to be read for.
+    pub reading: Option<Reading>,
 }
 
 /// Why a known caller may not make this request.
@@ -51,7 +69,7 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
         rights.decide_inquiry(&ask).map_err(|denial| AuthorizationError::Scope(Box::new(denial)))?;
     let received = classified.received;
     let reading = match (watch, ask.body) {
-        (Some(_), Some(plan)) => Some(Reading { plan, coding: coding(&received)? }),
+        (Some(watch), Some(plan)) => Some(Reading { plan, coding: coding(&received)?, watch }),
         _ => None,
     };
     Ok(Authorized { received, principal, permit, token, reading })
@@ -71,28 +89,9 @@ fn coding(received: &Received) -> Result<Option<Coding>, AuthorizationError> {
 }
 
 impl Authorized {
-    /// The request.
-    pub fn received(&self) -> &Received {
-        &self.received
-    }
-
-    /// Who asks.
-    pub fn principal(&self) -> &Principal {
-        &self.principal
-    }
-
-    /// What allows it.
-    pub fn permit(&self) -> &Permit {
-        &self.permit
-    }
-
-    /// The caller's token.
-    pub fn token(&self) -> &BearerToken {
-        &self.token
-    }
-
-    /// Gives the request up to be sent: with what its body has to be read for, and for whom.
-    pub fn into_parts(self) -> (Received, Option<Reading>, Arc<Principal>) {
-        (self.received, self.reading, self.principal)
+    /// Gives the request up to be sent.
+    pub fn into_parts(self) -> Parts {
+        let Self { received, principal, permit, token, reading } = self;
+        Parts { received, principal, permit, token, reading }
     }
 }

@@ -89,6 +89,11 @@ impl Watched {
         Arc::clone(&self.progress)
     }
 
+    /// Whether nothing more will come, also where the sender did not announce that.
+    pub fn has_ended(&self) -> bool {
+        self.inner.is_end_stream() || self.progress.ended()
+    }
+
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limit = self.limit;
         let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));

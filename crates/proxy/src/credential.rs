@@ -1,23 +1,17 @@
 //! As whom: the engine credential of an allowed request.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 use engine::{Caller, Credential, IdentityError};
 use http::{HeaderName, HeaderValue, Request, Uri, header};
 use http_body::Body as _;
-use rest::BodyLimits;
 use secrecy::SecretString;
 
 use crate::{
-    authorize::{Authorized, Reading},
-    body::{Progress, Watched},
+    body::Progress,
+    gather::Gathered,
     headers::text_value,
-    inflate::Inflater,
-    inspect::{Findings, Inspected, Inspector},
+    inspect::{Findings, Inspected},
     intake::REQUEST_ID,
 };
 
@@ -49,18 +43,18 @@ impl Credentialed {
     }
 }
 
-/// The credential under which `authorized` is sent, to be told in the audit record.
-pub fn obtain(authorized: &Authorized, source: IpAddr) -> Result<Credential, IdentityError> {
-    let identity = authorized.principal().identity();
-    let engine = authorized.received().cluster.identity();
+/// The credential under which `gathered` is sent, to be told in the audit record.
+pub fn obtain(gathered: &Gathered, source: IpAddr) -> Result<Credential, IdentityError> {
+    let identity = gathered.principal.identity();
+    let engine = gathered.cluster.identity();
     let token = matches!(engine, engine::EngineIdentity::Forward)
-        .then(|| SecretString::from(authorized.token().expose().to_owned()));
+        .then(|| SecretString::from(gathered.token.expose().to_owned()));
     engine.credential(&Caller {
         provider: &identity.provider,
         user_id: identity.user_id.as_deref(),
         client_id: identity.client_id.as_deref(),
         subject: &identity.subject,
-        permit: authorized.permit(),
+        permit: gathered.permit(),
         claims: &identity.claims,
         source,
         token: token.as_ref(),
@@ -68,26 +62,18 @@ pub fn obtain(authorized: &Authorized, source: IpAddr) -> Result<Credential, Ide
     })
 }
 
-/// Turns `authorized` into the request that the engine gets.
+/// Turns `gathered` into the request that the engine gets.
 pub fn apply(
-    authorized: Authorized,
+    gathered: Gathered,
     credential: &Credential,
     source: IpAddr,
     request_id: &str,
-    body_idle: Duration,
 ) -> Result<Credentialed, http::Error> {
-    let (received, reading, principal) = authorized.into_parts();
-    let uri = Uri::from(received.target);
-    let inspector = reading.map(|Reading { plan, coding }| {
-        let reader = plan.reader(BodyLimits::default());
-        Inspector::new(reader, coding.map(Inflater::new), principal, received.cluster.index())
-    });
-    let findings = inspector.as_ref().map(Inspector::findings);
-    let body = Inspected::new(Watched::new(received.body, body_idle), inspector);
+    let (progress, findings) = (gathered.progress(), gathered.findings());
+    let (method, target, cleaned, body) = gathered.into_body();
     let length_unknown = !body.is_end_stream() && body.size_hint().exact().is_none();
-    let progress = body.progress();
-    let mut request = Request::builder().method(received.method).uri(uri).body(body)?;
-    *request.headers_mut() = received.headers;
+    let mut request = Request::builder().method(method).uri(Uri::from(target)).body(body)?;
+    *request.headers_mut() = cleaned;
     let headers = request.headers_mut();
     if length_unknown {
         // Hyper would otherwise leave out the body of a GET, and `GET /logs/_search` has one.

@@ -5,13 +5,15 @@
 //! engine breaks, and the engine has done nothing. What the reader found goes into the audit record.
 
 use std::{
+    collections::VecDeque,
     fmt,
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll},
 };
 
-use access::{Denial, Rights};
+use access::{Denial, Permit, Watch};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use rest::{BodyReader, BodyRefusal, Need};
@@ -77,6 +79,7 @@ impl Findings {
 pub struct Inspector {
     reader: Option<BodyReader>,
     inflater: Option<Inflater>,
+    watch: Watch,
     principal: Arc<Principal>,
     cluster: usize,
     found: Vec<Need>,
@@ -89,6 +92,7 @@ impl Inspector {
     pub fn new(
         reader: BodyReader,
         inflater: Option<Inflater>,
+        watch: Watch,
         principal: Arc<Principal>,
         cluster: usize,
     ) -> Self {
@@ -96,6 +100,7 @@ impl Inspector {
         Self {
             reader: Some(reader),
             inflater,
+            watch,
             principal,
             cluster,
             found: Vec::new(),
@@ -146,7 +151,8 @@ impl Inspector {
                 continue;
             }
             self.findings.note(&need);
-            allows(rights, &need)?;
+            let rights = rights.ok_or(BodyFinding::NoRights)?;
+            self.watch.judge(rights, &need).map_err(|denial| BodyFinding::Denied(Box::new(denial)))?;
             self.allowed = Some(need);
         }
         Ok(())
@@ -159,17 +165,13 @@ impl Inspector {
     }
 }
 
-fn allows(rights: Option<&Rights>, need: &Need) -> Result<(), BodyFinding> {
-    match rights {
-        Some(rights) => rights.allows(need).map(drop).map_err(|denial| BodyFinding::Denied(Box::new(denial))),
-        None => Err(BodyFinding::NoRights),
-    }
-}
-
 /// A body that is read as it passes.
 #[derive(Debug)]
 pub struct Inspected {
     inner: Watched,
+    /// Frames that were read before they are wanted.
+    kept: VecDeque<Frame<Bytes>>,
+    kept_bytes: u64,
     inspector: Option<Box<Inspector>>,
     /// Bytes still to come, where that is known beforehand: with the last of them the engine has the whole body,
     /// whether or not the end has been said.
@@ -180,13 +182,48 @@ impl Inspected {
     /// Passes `inner` on, read by `inspector` if there is one.
     pub fn new(inner: Watched, inspector: Option<Inspector>) -> Self {
         let remaining = inner.size_hint().exact();
-        let mut body = Self { inner, inspector: inspector.map(Box::new), remaining };
+        let inspector = inspector.map(Box::new);
+        let mut body = Self { inner, kept: VecDeque::new(), kept_bytes: 0, inspector, remaining };
         if body.inner.is_end_stream() {
             // Nobody will ask for the frames of an empty body. What it lacks shows in the findings before it is sent.
             let _ = body.end();
-            body.inspector = None;
         }
         body
+    }
+
+    /// Reads on and keeps what comes, until the body has ended or more than `limit` bytes of it are kept. A body that
+    /// nobody reads, or that is known to be larger, is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// As of polling the body.
+    pub async fn keep(&mut self, limit: usize) -> Result<(), BodyError> {
+        let limit = limit as u64;
+        if self.inspector.is_none() || self.remaining.is_some_and(|length| length > limit) {
+            return Ok(());
+        }
+        while self.kept_bytes <= limit {
+            match poll_fn(|cx| self.poll_inspected(cx)).await {
+                Some(Ok(frame)) => {
+                    self.kept_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    self.kept.push_back(frame);
+                }
+                Some(Err(error)) => return Err(error),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// What allows the request, once the body has been read to its end.
+    pub fn permit(&self) -> Option<Permit> {
+        let inspector = self.inspector.as_ref().filter(|inspector| inspector.reader.is_none())?;
+        Some(inspector.watch.permit().clone())
+    }
+
+    /// What is found, where the body is read.
+    pub fn findings(&self) -> Option<Arc<Findings>> {
+        self.inspector.as_ref().map(|inspector| inspector.findings())
     }
 
     /// The progress of the body.
@@ -211,6 +248,19 @@ impl Inspected {
         outcome.map_err(|finding| inspector.stop(finding))
     }
 
+    fn poll_inspected(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        // Once stopped, no more of it may pass, whoever asks.
+        if self.inspector.as_ref().is_some_and(|inspector| inspector.findings.stopped().is_some()) {
+            return Poll::Ready(Some(Err(BodyError::Stopped)));
+        }
+        let polled = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        Poll::Ready(match polled {
+            Some(Ok(frame)) => Some(self.inspect(&frame).map(|()| frame)),
+            Some(Err(error)) => Some(Err(error)),
+            None => self.end().err().map(Err),
+        })
+    }
+
     fn end(&mut self) -> Result<(), BodyError> {
         let Some(inspector) = &mut self.inspector else { return Ok(()) };
         inspector.finish().map_err(|finding| inspector.stop(finding))
@@ -225,22 +275,34 @@ impl Body for Inspected {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        Poll::Ready(match polled {
-            Some(Ok(frame)) => Some(self.inspect(&frame).map(|()| frame)),
-            Some(Err(error)) => Some(Err(error)),
-            None => self.end().err().map(Err),
-        })
+        match self.kept.pop_front() {
+            Some(frame) => {
+                self.kept_bytes -= frame.data_ref().map_or(0, |data| data.len() as u64);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            None => self.poll_inspected(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
         // While there is something to finish, the end is said by `poll_frame` alone.
-        self.inner.is_end_stream()
+        self.kept.is_empty()
+            && self.inner.has_ended()
             && self.inspector.as_ref().is_none_or(|inspector| inspector.reader.is_none())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        if self.inner.has_ended() {
+            return SizeHint::with_exact(self.kept_bytes);
+        }
+        let inner = self.inner.size_hint();
+        let mut hint = SizeHint::new();
+        // The upper bound first: a lower one may not exceed it.
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + self.kept_bytes);
+        }
+        hint.set_lower(inner.lower() + self.kept_bytes);
+        hint
     }
 }
 

@@ -31,6 +31,7 @@ pub mod commands;
 pub mod connection;
 pub mod credential;
 pub mod errors;
+pub mod gather;
 pub mod headers;
 pub mod inflate;
 pub mod inspect;

@@ -17,9 +17,12 @@ use uuid::Uuid;
 use crate::{
     admin::Readiness,
     authenticate, authorize,
-    body::Watched,
-    classify, credential, headers,
+    body::{Progress, Watched},
+    classify, credential,
+    gather::Gathered,
+    headers,
     headers::text_value,
+    inspect::Findings,
     intake::{self, REQUEST_ID, Received},
     listener::Peer,
     metrics::Metrics,
@@ -192,37 +195,39 @@ impl Proxy {
         })?;
         entry.caller(authenticated.principal.identity());
         let authorized = authorize::decide(authenticated).map_err(Rejection::Unauthorized)?;
-        let identity = credential::obtain(&authorized, source).map_err(Rejection::Identity)?;
+        let mut gathered = Gathered::new(authorized, snapshot.limits().body_idle);
+        let request_body = gathered.progress();
+        entry.watch_request(Arc::clone(&request_body));
+        let findings = gathered.findings();
+        if let Some(findings) = &findings {
+            entry.watch_findings(Arc::clone(findings));
+        }
+        let broken = |request_body: &Progress, findings: Option<Arc<Findings>>| match findings
+            .filter(|findings| findings.stopped().is_some())
+        {
+            Some(findings) => Some(Rejection::Found(findings)),
+            None if request_body.broken() => Some(Rejection::Body { stalled: request_body.stalled() }),
+            None => None,
+        };
+        if let Err(error) = gathered.read().await {
+            return Err(broken(&request_body, findings)
+                .unwrap_or_else(|| Rejection::Internal(format!("the body: {error}"))));
+        }
+        let identity = credential::obtain(&gathered, source).map_err(Rejection::Identity)?;
         entry.allowed(
-            authorized.permit().scopes.iter().map(ToString::to_string).collect(),
+            gathered.permit().scopes.iter().map(ToString::to_string).collect(),
             audit::EngineIdentity {
                 kind: cluster.identity().kind().into(),
                 user: identity.name().to_owned(),
                 roles: identity.roles().iter().map(ToString::to_string).collect(),
             },
         );
-        let body_idle = snapshot.limits().body_idle;
-        let credentialed = credential::apply(authorized, &identity, source, entry.request_id(), body_idle)
+        let credentialed = credential::apply(gathered, &identity, source, entry.request_id())
             .map_err(|error| Rejection::Internal(error.to_string()))?;
-        let request_body = credentialed.progress();
-        entry.watch_request(Arc::clone(&request_body));
-        let findings = credentialed.findings();
-        if let Some(findings) = &findings {
-            entry.watch_findings(Arc::clone(findings));
-            if findings.stopped().is_some() {
-                return Err(Rejection::Found(Arc::clone(findings)));
-            }
-        }
 
         let answer = cluster.upstream().send(credentialed).await.map_err(|error| {
             // What looks like the engine breaking off may be the client's body doing so, or what stands in it.
-            if let Some(findings) = findings.filter(|findings| findings.stopped().is_some()) {
-                Rejection::Found(findings)
-            } else if request_body.broken() {
-                Rejection::Body { stalled: request_body.stalled() }
-            } else {
-                Rejection::Upstream(error)
-            }
+            broken(&request_body, findings).unwrap_or(Rejection::Upstream(error))
         })?;
         if answer.response.status() == StatusCode::UNAUTHORIZED {
             entry.note(|record| {
@@ -253,7 +258,7 @@ impl Proxy {
 /// An answer of the engine on its way to the client.
 struct Forwarded {
     answer: crate::upstream::Answer,
-    request_body: Arc<crate::body::Progress>,
+    request_body: Arc<Progress>,
 }
 
 impl Forwarded {

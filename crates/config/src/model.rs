@@ -289,9 +289,9 @@ pub struct Cluster {
     #[serde(default)]
     pub health: Health,
     /// Read request bodies for the indices that they name (`_bulk`, `_msearch`, `_mget`, query bodies, SQL and PPL), so
-    /// that such requests are judged by what they touch. A preview: it is exact where it allows, but what it can read
-    /// still grows, and it adds work to every body. Without it such routes need their action over `*`.
-    #[serde(default)]
+    /// that such requests are judged by what they touch. Off, routes whose targets stand in the body need their action
+    /// over `*`, and the bodies of other requests are passed on unread, left to the engine's own roles.
+    #[serde(default = "defaults::yes")]
     pub read_bodies: bool,
     /// How long connecting to a node may take before the next is tried.
     #[serde(default = "defaults::connect_timeout")]

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 async fn real() -> Real {
-    Real::start(&RealConfig { cluster: "    read_bodies: true\n".to_owned(), ..RealConfig::default() }).await
+    Real::start(&RealConfig::default()).await
 }
 
 async fn lines(client: &Client, path: &str, lines: &[serde_json::Value]) -> Reply {

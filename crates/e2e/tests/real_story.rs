@@ -50,9 +50,18 @@ async fn a_scoped_token_reads_what_its_scope_names_and_nothing_else() {
         (Method::POST, "/logs-app-2026.11.24/_doc", Some(json!({"a": 1})), "insufficient_scope"),
         (Method::DELETE, "/logs-app-2026.11.24", None, "insufficient_scope"),
         (Method::PUT, "/logs-new", Some(json!({})), "insufficient_scope"),
-        (Method::POST, "/_msearch", Some(json!({})), "insufficient_scope"),
-        (Method::POST, "/_mget", Some(json!({})), "insufficient_scope"),
-        (Method::POST, "/_reindex", Some(json!({})), "insufficient_scope"),
+        (
+            Method::POST,
+            "/_mget",
+            Some(json!({"docs": [{"_index": "pii-customers", "_id": "1"}]})),
+            "insufficient_scope",
+        ),
+        (
+            Method::POST,
+            "/_reindex",
+            Some(json!({"source": {"index": "logs-*"}, "dest": {"index": "logs-copy"}})),
+            "insufficient_scope",
+        ),
         (
             Method::POST,
             "/_plugins/_sql",

@@ -53,7 +53,7 @@ async fn a_body_of_unknown_length_arrives_whole_whatever_the_method() {
             .body(body)
             .unwrap();
         let sending = tokio::spawn(async move {
-            for part in ["{\"a\":", "1", "}"] {
+            for part in ["{\"size\":", "1", "}"] {
                 sender.send(data(part)).await.unwrap();
             }
         });
@@ -61,11 +61,11 @@ async fn a_body_of_unknown_length_arrives_whole_whatever_the_method() {
         sending.await.unwrap();
         assert_eq!(reply.status, StatusCode::OK, "{method}: {}", reply.text());
         let seen = world.engine.last();
-        assert_eq!((&seen.body[..], seen.whole), (&b"{\"a\":1}"[..], true), "{method}");
+        assert_eq!((&seen.body[..], seen.whole), (&b"{\"size\":1}"[..], true), "{method}");
         let record = world.proxy.last_audit().await;
         assert_eq!(
             (record["request_bytes"].as_u64(), record["outcome"].as_str()),
-            (Some(7), Some("complete"))
+            (Some(10), Some("complete"))
         );
     }
 }

@@ -198,8 +198,8 @@ fn two_scopes() -> Group {
     ])
 }
 
-/// With `read_bodies`.
-pub(crate) fn reading_bodies() -> Vec<Group> {
+/// Requests that name their targets in the body.
+pub(crate) fn in_bodies() -> Vec<Group> {
     let lookup = |index: &str| {
         let body = format!(
             r#"{{"query":{{"terms":{{"level":{{"index":"{index}","id":"1","path":"levels"}}}}}},"size":0}}"#

@@ -38,16 +38,12 @@ async fn what_the_engine_answers_is_what_is_written() {
         testbed.engine.version, testbed.keycloak.version
     );
     let usual = RealConfig::default();
-    page += &part(
-        "The usual configuration",
-        "Identity `signed_jwt`; bodies are not read.",
-        &usual,
-        cases::groups(),
-    )
-    .await;
+    page += &part("The usual configuration", "Identity `signed_jwt`.", &usual, cases::groups()).await;
     page += &part("Strangers", "The same configuration.", &usual, cases::strangers()).await;
-    let reading = RealConfig { cluster: "    read_bodies: true\n".to_owned(), ..usual.clone() };
-    page += &part("Reading bodies", "With `read_bodies: true`.", &reading, cases::reading_bodies()).await;
+    page += &part("What stands in bodies", "The same configuration.", &usual, cases::in_bodies()).await;
+    let unread = RealConfig { cluster: "    read_bodies: false\n".to_owned(), ..usual.clone() };
+    let text = "With `read_bodies: false`, and otherwise the same requests.";
+    page += &part("What stands in bodies, unread", text, &unread, cases::in_bodies()).await;
     page += &part("Document-level security", TENANT, &tenant(), cases::tenant()).await;
     page += &part("Identity `backend_user`", BACKEND_USER, &backend_user(), cases::who()).await;
     let identity = "{proxy_headers: {}}".to_owned();

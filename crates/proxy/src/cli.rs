@@ -13,7 +13,7 @@ const STYLES: styling::Styles = styling::Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0  success
-  1  the command ran and the answer is no: a faulty configuration, an engine that differs
+  1  the command ran and the answer is no: a faulty configuration, an engine that differs, a request that is refused
   2  wrong usage
   3  something outside failed: a file, a port, the engine";
 
@@ -49,6 +49,11 @@ pub enum Command {
     /// The file is created with mode 0600 and never overwritten. The public half goes into the engine by way of
     /// `engine-setup`.
     Keygen(Keygen),
+    /// Say what a request needs, and whether scopes allow it.
+    ///
+    /// Nothing is connected to and no configuration is read. With a BODY the request is judged as on a cluster with
+    /// `read_bodies`, without one as on a cluster without.
+    Classify(Classify),
     /// Print the JSON schema of the configuration file.
     ///
     /// An editor that reads `# yaml-language-server: $schema=FILE` then completes and checks as you type.
@@ -157,6 +162,44 @@ pub enum KeyKind {
     Rsa4096,
     /// Elliptic curve P-256.
     P256,
+}
+
+const CLASSIFY_EXAMPLES: &str = "\
+Examples:
+  opensearch-oauth-proxy classify GET '/logs-*/_search?size=1'
+  opensearch-oauth-proxy classify GET '/log*/_search' --scope 'read:logs-*'
+  opensearch-oauth-proxy classify POST /_bulk lines.ndjson --scope 'write:app-logs-*'
+  opensearch-oauth-proxy classify POST /_plugins/_sql - --output json < query.json
+
+Exit codes:
+  0  the request is understood and, with --scope, allowed
+  1  it is refused or denied
+  2  wrong usage
+  3  the body cannot be read";
+
+/// Arguments of `classify`.
+#[derive(Args, Debug)]
+#[command(after_help = CLASSIFY_EXAMPLES)]
+pub struct Classify {
+    /// The method, in upper case.
+    pub method: String,
+    /// Path and query, encoded as on the wire. Quote it: `*`, `?` and `&` mean something to a shell.
+    #[arg(value_name = "PATH[?QUERY]")]
+    pub target: String,
+    /// A file with the request's body, not compressed; `-` for standard input. It may be larger than memory.
+    pub body: Option<PathBuf>,
+    /// The body's media type. Without it: NDJSON for bulk and multi-search, JSON otherwise.
+    #[arg(long, value_name = "TYPE", requires = "body")]
+    pub content_type: Option<String>,
+    /// A scope of the token; repeat it, or put several into one text with spaces between. Mappings are not applied.
+    #[arg(short, long = "scope", value_name = "SCOPE", value_delimiter = ' ')]
+    pub scopes: Vec<access::Scope>,
+    /// The cluster that is asked, when a scope names one.
+    #[arg(long, value_name = "NAME", requires = "scopes")]
+    pub cluster: Option<String>,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// How a command prints.

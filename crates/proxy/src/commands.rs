@@ -1,6 +1,7 @@
 //! What the subcommands do. Output goes to standard output, complaints to standard error.
 
 mod check_config;
+mod classify;
 mod engine_setup;
 mod keygen;
 mod serve;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Serve(file) => serve::run(&file),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::EngineSetup(arguments) => engine_setup::run(&arguments),
+        Command::Classify(arguments) => classify::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::ConfigSchema => config_schema(),
         Command::Completions { shell } => completions(shell),

@@ -55,7 +55,9 @@ fn config_of(dir: &Path) -> String {
 #[test]
 fn help_teaches() {
     let help = text(&program(&["--help"]).stdout);
-    for word in ["serve", "check-config", "engine-setup", "keygen", "completions", "man", "Exit codes:"] {
+    for word in
+        ["serve", "check-config", "engine-setup", "keygen", "classify", "completions", "man", "Exit codes:"]
+    {
         assert!(help.contains(word), "{word} in {help}");
     }
     assert!(text(&program(&["serve", "--help"]).stdout).contains("SIGHUP"));

@@ -12,7 +12,7 @@
 //! users meet in one request. Whoever keeps a small body until it is read can use [`Watch::permit`] instead, which
 //! has only the scopes that were used.
 
-use rest::{BodyPlan, Inquiry, Need, Resource};
+use rest::{Action, BodyPlan, Inquiry, Need, Resource, Target};
 
 use crate::rights::Right;
 use crate::{Denial, Grant, Permit, Rights, Scope};
@@ -72,6 +72,14 @@ impl Rights {
             Some(need) if inquiry.needs.is_empty() && !useful => Err(self.denial(need)),
             _ => Ok((permit, Some(watch))),
         }
+    }
+
+    /// The index patterns that are held for this action, to narrow a request by with [`rest::Narrowable`].
+    pub fn targets(&self, action: Action) -> impl Iterator<Item = &Target> {
+        self.held().iter().filter_map(move |right| match &right.scope.grant {
+            Grant::Index { action: held, target } if held.includes(action) => Some(target),
+            _ => None,
+        })
     }
 
     /// The permit of [`Self::decide_inquiry`] alone.

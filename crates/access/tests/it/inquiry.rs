@@ -1,6 +1,6 @@
 use access::{Permit, Rights, Watch};
 use proptest::prelude::*;
-use rest::{BodyLimits, Inquiry, Need, inquire};
+use rest::{BodyLimits, Inquiry, Narrowable, Need, inquire};
 
 use crate::subject::{Token, mapper, mapping, native, scope_is, texts};
 
@@ -130,6 +130,35 @@ proptest! {
         prop_assert!(before.is_err() || after.is_ok());
         if let Ok((permit, used)) = after {
             prop_assert!(used.scopes.iter().all(|scope| permit.scopes.contains(scope)));
+        }
+    }
+}
+
+#[test]
+fn a_request_is_narrowed_by_the_targets_of_its_action_and_is_then_allowed() {
+    for (scopes, method, path, expected) in [
+        ("read:logs-* write:app-*", "GET", "/_search", Some("/logs-*/_search")),
+        ("admin:logs-* read:metrics-*", "GET", "/_search", Some("/logs-*,metrics-*/_search")),
+        ("monitor:logs-* read:app-*", "GET", "/_cat/indices", Some("/_cat/indices/logs-*")),
+        ("monitor:logs-*", "GET", "/_cluster/health", Some("/_cluster/health/logs-*")),
+        ("monitor:logs-*", "GET", "/_search", None),
+        ("read:cluster", "GET", "/_search", None),
+        ("manage:logs-*", "POST", "/_refresh", None),
+        ("write:logs-*", "POST", "/_bulk", None),
+        ("write:logs-* read:logs-*", "POST", "/*/_delete_by_query", None),
+        ("manage:logs-*", "DELETE", "/*", None),
+        ("read:logs-* write:logs-*", "POST", "/_msearch", None),
+    ] {
+        let rights = native(scopes);
+        let asked = inquiry(method, path);
+        let request = Narrowable::new(asked.operation, path, None);
+        let narrowed =
+            request.and_then(|request| request.narrow(&rights.targets(request.action()).collect::<Vec<_>>()));
+        let narrowed = narrowed.map(|narrowed| narrowed.path);
+        assert_eq!(narrowed.as_deref(), expected, "{scopes}: {method} {path}");
+        if let Some(path) = narrowed {
+            assert!(rights.decide_inquiry(&asked).is_err(), "{scopes}: it was wider than what is held");
+            assert!(rights.decide_inquiry(&inquiry(method, &path)).is_ok(), "{scopes}: {path}");
         }
     }
 }

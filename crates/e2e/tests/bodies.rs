@@ -2,12 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::io::Write as _;
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io::Write as _,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
-use e2e::{Client, ProxyFiles, RunningProxy, StandInEngine, StandInProvider, StandIns, stand_in_config};
+use e2e::{
+    Client, ProxyFiles, RawConnection, RunningProxy, StandInEngine, StandInProvider, StandIns, eventually,
+    stand_in_config,
+};
 use flate2::{Compression, write::GzEncoder};
 use http::{Method, StatusCode};
+use hyper::body::{Body, Frame};
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -129,6 +139,97 @@ async fn searches_are_judged_by_all_that_their_bodies_name() {
         send(&client, "/logs-a/_search", &[("content-type", "application/cbor")], "\u{1}").await;
     assert_eq!((status, code.as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_media_type"));
     assert_eq!(client.get("/logs-a/_search").await.status, StatusCode::OK, "no body, nothing to read");
+}
+
+/// A body in pieces, whose length nobody announces.
+struct Pieces(VecDeque<Bytes>);
+
+impl Pieces {
+    fn of(body: &str, size: usize) -> Self {
+        Self(body.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect())
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_is_judged_and_arrives_whole_whatever_its_size() {
+    let world = StandIns::start().await;
+    let http2 = Client::http2(world.proxy.address, &world.proxy.ca())
+        .with_token(world.provider.token("write:app-logs-*"));
+    for client in [world.client("write:app-logs-*"), http2] {
+        for (lines, size) in [(1, 7), (900, 1000), (1_200, 65_536), (20_000, 16_384)] {
+            let post = |body: &str| {
+                let request = client.request(Method::POST, "/_bulk").header(NDJSON.0, NDJSON.1);
+                client.exchange(request.body(Pieces::of(body, size)).unwrap())
+            };
+            let good = bulk("app-logs-1").repeat(lines);
+            let reply = post(&good).await;
+            assert_eq!(reply.status, StatusCode::OK, "{lines}: {}", reply.text());
+            assert!(world.engine.last().body == good.as_bytes(), "{lines} lines arrive as they were sent");
+            let reply = post(&(good + &bulk("secret"))).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{lines}: {}", reply.text());
+        }
+    }
+    let whole = world.engine.seen().iter().filter(|seen| seen.whole).count();
+    assert_eq!(whole, 8, "only what was allowed reached the engine whole");
+}
+
+#[tokio::test]
+async fn a_small_body_that_does_not_come_to_its_end_is_given_up() {
+    let world = StandIns::start_with("limits: {body_idle_timeout: 1s}\n").await;
+    let head = |length: &str| {
+        format!(
+            "POST /_bulk HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: \
+             application/x-ndjson\r\n{length}\r\nConnection: close\r\n\r\n",
+            world.provider.token("write:app-logs-*")
+        )
+    };
+    let mut stalled = RawConnection::open(&world.anonymous()).await;
+    stalled.send((head("Content-Length: 100") + "{\"index\"").as_bytes()).await;
+    let answer = stalled.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_body_stalled"), "{answer}");
+
+    let mut broken = RawConnection::open(&world.anonymous()).await;
+    broken.send((head("Transfer-Encoding: chunked") + "8\r\n{\"index\"\r\n").as_bytes()).await;
+    drop(broken);
+    let record = eventually("the record", async || {
+        let records = world.proxy.audit().await;
+        records.into_iter().find(|record| record["reason"] == "request_body_broken")
+    })
+    .await;
+    assert_eq!(record["outcome"], "request_broken", "{record}");
+    assert!(world.engine.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_small_body_of_a_client_that_waits_is_asked_for_and_judged() {
+    let world = StandIns::start().await;
+    let mut waiting = RawConnection::open(&world.anonymous()).await;
+    let body = bulk("secret");
+    let head = format!(
+        "POST /_bulk HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/x-ndjson\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        world.provider.token("write:app-logs-*"),
+        body.len()
+    );
+    waiting.send(head.as_bytes()).await;
+    let first = waiting.read_until("\r\n\r\n").await;
+    assert!(first.starts_with("HTTP/1.1 100 "), "{first}");
+    waiting.send(body.as_bytes()).await;
+    let answer = waiting.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("insufficient_scope"), "{answer}");
+    assert!(world.engine.seen().is_empty());
 }
 
 #[tokio::test]

@@ -25,6 +25,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Rewriter`] replaces the handles in an answer of the engine while that streams by, and [`rewrite`] those in a request's
+//! body.
+//!
 //! # What this protects, and what it does not
 //!
 //! * A wrapped handle is refused for anyone but its owner, and each use is judged by what the owner's token may do at that
@@ -33,12 +36,16 @@
 //!   everything) gains nothing from the wrapping and can unwrap by hand.
 //! * A handle lives as long as the engine keeps what it stands for; the wrapping adds no time of its own.
 
+mod field;
 mod key;
 mod owner;
 mod reach;
+mod rewrite;
 mod wrapped;
 
+pub use field::Field;
 pub use key::{Key, KeyError, Keys};
 pub use owner::Owner;
 pub use reach::Reach;
+pub use rewrite::{Problem, RewriteError, Rewriter, rewrite};
 pub use wrapped::{Binding, Kind, UnknownHandle, Unwrapped, WrapError, Wrapped};

@@ -11,7 +11,7 @@ const PREFIX: &str = "oph1.";
 /// Bytes of the tag that are kept: half of the hash (RFC 2104, section 5).
 const TAG: usize = 16;
 /// The longest wrapped handle, in bytes. The engine's own grow with the number of shards.
-const LONGEST: usize = 256 * 1024;
+pub(crate) const LONGEST: usize = 256 * 1024;
 
 /// What kind of handle it is; one kind never passes for another.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

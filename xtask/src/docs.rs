@@ -1,5 +1,6 @@
 //! What the documentation says, held against the source.
 
+mod counts;
 mod dependencies;
 mod operations;
 mod paths;

@@ -293,6 +293,11 @@ pub struct Cluster {
     /// over `*`, and the bodies of other requests are passed on unread, left to the engine's own roles.
     #[serde(default = "defaults::yes")]
     pub read_bodies: bool,
+    /// Send a request that only looks, and asks for more than its token holds, as the request for what the token holds: under
+    /// `read:logs-*`, `GET /_search` then searches `logs-*`. Where that cannot be said exactly the request is refused. Off, it
+    /// is always refused.
+    #[serde(default)]
+    pub narrow: bool,
     /// How long connecting to a node may take before the next is tried.
     #[serde(default = "defaults::connect_timeout")]
     #[schemars(extend("x-min" = "100ms", "x-max" = "1m"))]

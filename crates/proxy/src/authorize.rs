@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use access::{Denial, Permit, Watch};
-use http::header;
+use access::{Denial, Permit, Rights, Watch};
+use http::{header, uri::PathAndQuery};
 use oidc::BearerToken;
-use rest::{BodyPlan, Refusal};
+use rest::{BodyPlan, Inquiry, Narrowable, Operation, Refusal};
 
-use crate::{authenticate::Authenticated, inflate::Coding, intake::Received, principal::Principal};
+use crate::{authenticate::Authenticated, classify, inflate::Coding, intake::Received, principal::Principal};
 
 /// A request that may be made, as far as its body does not name more. There is no other way to a credential for the
 /// engine than from one of these.
@@ -18,6 +18,7 @@ pub struct Authorized {
     permit: Permit,
     token: BearerToken,
     reading: Option<Reading>,
+    narrowed: Option<Box<[String]>>,
 }
 
 /// A body that has to be read on its way.
@@ -62,17 +63,52 @@ pub enum AuthorizationError {
 /// Decides. Pure and without waiting.
 pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationError> {
     let Authenticated { classified, principal, token } = authenticated;
-    let ask = classified.ask.map_err(AuthorizationError::Operation)?;
-    let cluster = classified.received.cluster.index();
-    let rights = principal.rights(cluster).ok_or(AuthorizationError::NoRights)?;
-    let (permit, watch) =
-        rights.decide_inquiry(&ask).map_err(|denial| AuthorizationError::Scope(Box::new(denial)))?;
-    let received = classified.received;
+    let mut ask = classified.ask.map_err(AuthorizationError::Operation)?;
+    let mut received = classified.received;
+    let rights = principal.rights(received.cluster.index()).ok_or(AuthorizationError::NoRights)?;
+    let mut narrowed = None;
+    let (permit, watch) = match rights.decide_inquiry(&ask) {
+        Ok(allowed) => allowed,
+        Err(denial) => {
+            let narrower = received.cluster.narrows().then(|| narrow(&received, ask.operation, rights));
+            let Some(Narrower { target, inquiry, allowed }) = narrower.flatten() else {
+                return Err(AuthorizationError::Scope(Box::new(denial)));
+            };
+            (received.target, ask) = (target, inquiry);
+            narrowed = Some(ask.needs.iter().map(|need| need.on.to_string()).collect());
+            allowed
+        }
+    };
     let reading = match (watch, ask.body) {
         (Some(watch), Some(plan)) => Some(Reading { plan, coding: coding(&received)?, watch }),
         _ => None,
     };
-    Ok(Authorized { received, principal, permit, token, reading })
+    Ok(Authorized { received, principal, permit, token, reading, narrowed })
+}
+
+/// A request that was denied, as the one for what is held of it.
+struct Narrower {
+    target: PathAndQuery,
+    inquiry: Inquiry,
+    allowed: (Permit, Option<Watch>),
+}
+
+/// The narrower request is read and judged like one that came so: what would not be allowed then is not now.
+fn narrow(received: &Received, operation: &'static Operation, rights: &Rights) -> Option<Narrower> {
+    let request = Narrowable::new(operation, received.target.path(), received.target.query())?;
+    let held: Vec<_> = rights.targets(request.action()).collect();
+    let narrowed = request.narrow(&held)?;
+    let target = match narrowed.query {
+        Some(query) => format!("{}?{query}", narrowed.path),
+        None => narrowed.path,
+    };
+    let target = PathAndQuery::try_from(target).ok()?;
+    let inquiry = classify::inquire(received, &target).ok()?;
+    if inquiry.operation.name != operation.name {
+        return None;
+    }
+    let allowed = rights.decide_inquiry(&inquiry).ok()?;
+    Some(Narrower { target, inquiry, allowed })
 }
 
 /// The compression of a body that has to be read.
@@ -89,9 +125,14 @@ fn coding(received: &Received) -> Result<Option<Coding>, AuthorizationError> {
 }
 
 impl Authorized {
+    /// What the request is for after it was narrowed to what is held; `None` when it goes as it came.
+    pub fn narrowed(&self) -> Option<&[String]> {
+        self.narrowed.as_deref()
+    }
+
     /// Gives the request up to be sent.
     pub fn into_parts(self) -> Parts {
-        let Self { received, principal, permit, token, reading } = self;
+        let Self { received, principal, permit, token, reading, narrowed: _ } = self;
         Parts { received, principal, permit, token, reading }
     }
 }

@@ -1,6 +1,6 @@
 //! What a request asks: operation, action, targets.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, header, uri::PathAndQuery};
 use rest::{Inquiry, Refusal};
 
 use crate::intake::Received;
@@ -17,21 +17,24 @@ pub struct Classified {
 /// Reads what `received` asks. A request that two readers could understand differently is refused here, whoever sent
 /// it; that an operation is unknown is found here but told after authentication.
 pub fn classify(received: Received) -> Result<Classified, Refusal> {
-    let (method, path, query) = (received.method.as_str(), received.target.path(), received.target.query());
-    let ask = if received.cluster.reads_bodies() {
-        rest::inquire(method, path, query, content_type(&received.headers))
-    } else {
-        // Without a look into bodies, a route whose targets stand there needs everything.
-        rest::classify(method, path, query).map(|ask| Inquiry {
-            operation: ask.operation,
-            needs: ask.needs,
-            body: None,
-        })
-    };
-    match ask {
+    match inquire(&received, &received.target) {
         Err(refusal) if refusal.status() == 400 => Err(refusal),
         ask => Ok(Classified { received, ask }),
     }
+}
+
+/// What `received` asks, were it for `target`.
+pub fn inquire(received: &Received, target: &PathAndQuery) -> Result<Inquiry, Refusal> {
+    let (method, path, query) = (received.method.as_str(), target.path(), target.query());
+    if received.cluster.reads_bodies() {
+        return rest::inquire(method, path, query, content_type(&received.headers));
+    }
+    // Without a look into bodies, a route whose targets stand there needs everything.
+    rest::classify(method, path, query).map(|ask| Inquiry {
+        operation: ask.operation,
+        needs: ask.needs,
+        body: None,
+    })
 }
 
 /// The one media type of the body. Of two, no one knows which counts: the body is then of no type that is read.

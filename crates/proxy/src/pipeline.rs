@@ -195,6 +195,9 @@ impl Proxy {
         })?;
         entry.caller(authenticated.principal.identity());
         let authorized = authorize::decide(authenticated).map_err(Rejection::Unauthorized)?;
+        if let Some(targets) = authorized.narrowed() {
+            entry.note(|record| record.targets = targets.to_vec());
+        }
         let mut gathered = Gathered::new(authorized, snapshot.limits().body_idle);
         let request_body = gathered.progress();
         entry.watch_request(Arc::clone(&request_body));

@@ -281,6 +281,7 @@ fn cluster(
         mappers,
         path_prefix,
         reads_bodies: settings.read_bodies,
+        narrows: settings.narrow,
     })
 }
 

@@ -15,6 +15,7 @@ pub struct Cluster {
     pub(super) hosts: Vec<String>,
     pub(super) path_prefix: String,
     pub(super) reads_bodies: bool,
+    pub(super) narrows: bool,
     pub(super) resource: String,
     pub(super) resource_metadata: String,
     pub(super) scopes_supported: Vec<String>,
@@ -79,6 +80,11 @@ impl Cluster {
     /// Whether bodies are read for the targets that they name.
     pub fn reads_bodies(&self) -> bool {
         self.reads_bodies
+    }
+
+    /// Whether a request for more than is held is sent as one for what is held.
+    pub fn narrows(&self) -> bool {
+        self.narrows
     }
 
     /// The path prefix, empty or beginning with a slash.

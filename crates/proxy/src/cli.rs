@@ -52,7 +52,8 @@ pub enum Command {
     /// Say what a request needs, and whether scopes allow it.
     ///
     /// Nothing is connected to and no configuration is read. With a BODY the request is judged as on a cluster with
-    /// `read_bodies`, without one as on a cluster without.
+    /// `read_bodies`, by what it names. Without one nothing is known of it, so the request is judged as on a cluster
+    /// without `read_bodies`; for a request without a body say /dev/null.
     Classify(Classify),
     /// Print the JSON schema of the configuration file.
     ///
@@ -167,7 +168,7 @@ pub enum KeyKind {
 const CLASSIFY_EXAMPLES: &str = "\
 Examples:
   opensearch-oauth-proxy classify GET '/logs-*/_search?size=1'
-  opensearch-oauth-proxy classify GET '/log*/_search' --scope 'read:logs-*'
+  opensearch-oauth-proxy classify GET '/log*/_search' /dev/null --scope 'read:logs-*'
   opensearch-oauth-proxy classify POST /_bulk lines.ndjson --scope 'write:app-logs-*'
   opensearch-oauth-proxy classify POST /_plugins/_sql - --output json < query.json
 

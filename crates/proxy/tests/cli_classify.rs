@@ -64,24 +64,34 @@ fn file(dir: &TempDir, content: &[u8]) -> String {
 
 #[test]
 fn a_request_line_is_explained() {
-    let cases: [(&[&str], &str, &[&str]); 8] = [
-        (&["GET", "/logs-*/_search?size=1"], "search", &["read logs-* path"]),
-        (&["GET", "/_search"], "search", &["read * no_index_named"]),
-        (&["POST", "/_bulk"], "bulk", &["write * body"]),
-        (&["POST", "/_search/scroll"], "scroll", &["read * handle"]),
-        (&["GET", "/_cluster/health"], "cluster.health", &["monitor cluster path"]),
-        (&["POST", "/_plugins/_sql"], "sql.query", &["read * query_language"]),
-        (&["GET", "/"], "info", &["read greeting path"]),
-        (&["POST", "/a/_doc?pipeline=p"], "index", &["write a path", "write * query"]),
+    let cases: [(&[&str], &str, &[&str], &str); 8] = [
+        (&["GET", "/logs-*/_search?size=1"], "search", &["read logs-* path"], "not_given"),
+        (&["GET", "/_search"], "search", &["read * no_index_named"], "not_given"),
+        (&["POST", "/_bulk"], "bulk", &["write * body"], "not_given"),
+        (&["POST", "/_search/scroll"], "scroll", &["read * handle"], "not_needed"),
+        (&["GET", "/_cluster/health"], "cluster.health", &["monitor cluster path"], "not_needed"),
+        (&["POST", "/_plugins/_sql"], "sql.query", &["read * query_language"], "not_given"),
+        (&["GET", "/"], "info", &["read greeting path"], "not_needed"),
+        (&["POST", "/a/_doc?pipeline=p"], "index", &["write a path", "write * query"], "not_needed"),
     ];
-    for (arguments, operation, expected) in cases {
+    for (arguments, operation, expected, body) in cases {
         let (code, report) = report(arguments, "");
         assert_eq!(code, Some(0), "{report}");
         assert_eq!(report["operation"]["name"], operation);
         assert_eq!(needs(&report), expected, "{report}");
         assert_eq!(report["allowed"], Value::Null);
-        assert_eq!(report["body"]["state"], "not_given");
+        assert_eq!(report["body"]["state"], body, "{report}");
     }
+}
+
+/// Nothing is known of a body that is not given; an empty one names nothing.
+#[test]
+fn an_empty_body_is_a_body() {
+    let (_, unknown) = report(&["PUT", "/logs-new"], "");
+    assert_eq!(needs(&unknown), ["manage logs-new path", "manage * body"]);
+    let (_, empty) = report(&["PUT", "/logs-new", "/dev/null"], "");
+    assert_eq!(needs(&empty), ["manage logs-new path"], "{empty}");
+    assert_eq!(empty["body"]["bytes"], 0);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::{
 use access::{ClusterRules, Mapper, Rights, Scope};
 use claims::ClaimPath;
 use clap::{CommandFactory as _, error::ErrorKind};
-use rest::{BodyLimits, BodyPlan, BodyRefusal, Inquiry};
+use rest::{Ask, BodyLimits, BodyPlan, BodyRefusal, Inquiry, Need, Operation, Refusal};
 
 use self::report::{Body, Finding, Refused, Report};
 use super::{Complaint, Failure, print};
@@ -33,18 +33,13 @@ pub(super) fn run(arguments: &Classify) -> Result<(), Failure> {
     };
     let method = arguments.method.as_str();
     let media = arguments.content_type.as_deref().unwrap_or_else(|| guessed_media(path));
-    let inquiry = if body.is_some() {
-        rest::inquire(method, path, query, Some(media))
-    } else {
-        rest::classify(method, path, query).map(|ask| Inquiry {
-            operation: ask.operation,
-            needs: ask.needs,
-            body: None,
-        })
-    };
-    let report = match inquiry {
+    let report = match rest::inquire(method, path, query, Some(media)) {
         Err(refusal) => Report::refused(Refused::request(&refusal), rights.is_some()),
-        Ok(inquiry) => judge(&inquiry, rights.as_ref(), body)?,
+        Ok(inquiry) => match (&inquiry.body, body) {
+            (Some(plan), Some(body)) => judge_body(&inquiry, plan, body, rights.as_ref())?,
+            (Some(_), None) => unknown_body(rest::classify(method, path, query), rights.as_ref()),
+            (None, _) => judge(inquiry.operation, &inquiry.needs, rights.as_ref()),
+        },
     };
     match arguments.output {
         Output::Text => print(&report.text())?,
@@ -115,19 +110,35 @@ fn guessed_media(path: &str) -> &'static str {
     }
 }
 
-/// Judges what the request line asks, and what the body names as it is read.
-fn judge(inquiry: &Inquiry, rights: Option<&Rights>, body: Option<Box<dyn Read>>) -> Result<Report, Failure> {
-    let mut report = Report::of(inquiry.operation, rights.is_some());
-    for need in &inquiry.needs {
+/// Judges what the request line asks.
+fn judge(operation: &'static Operation, needs: &[Need], rights: Option<&Rights>) -> Report {
+    let mut report = Report::of(operation, rights.is_some());
+    for need in needs {
         report.note(Finding::new(need, rights));
     }
-    let Some(body) = body else {
-        return Ok(report);
-    };
-    let Some(plan) = &inquiry.body else {
-        report.body = Body::NotNeeded;
-        return Ok(report);
-    };
+    report
+}
+
+/// Judges what the request line asks, and whatever a body could name.
+fn unknown_body(ask: Result<Ask, Refusal>, rights: Option<&Rights>) -> Report {
+    match ask {
+        Err(refusal) => Report::refused(Refused::request(&refusal), rights.is_some()),
+        Ok(ask) => {
+            let mut report = judge(ask.operation, &ask.needs, rights);
+            report.body = Body::NotGiven;
+            report
+        }
+    }
+}
+
+/// Judges what the request line asks, and what the body names as it is read.
+fn judge_body(
+    inquiry: &Inquiry,
+    plan: &BodyPlan,
+    body: Box<dyn Read>,
+    rights: Option<&Rights>,
+) -> Result<Report, Failure> {
+    let mut report = judge(inquiry.operation, &inquiry.needs, rights);
     match rights.map(|rights| rights.decide_inquiry(inquiry)) {
         Some(Ok((_, None))) => {
             for need in &plan.everything() {
@@ -180,7 +191,7 @@ fn read(
     Ok(())
 }
 
-fn note(found: &mut Vec<rest::Need>, rights: Option<&Rights>, report: &mut Report) {
+fn note(found: &mut Vec<Need>, rights: Option<&Rights>, report: &mut Report) {
     for need in found.drain(..) {
         report.note(Finding::new(&need, rights));
     }

@@ -9,6 +9,9 @@ use serde::Serialize;
 /// Distinct needs that are listed, of the allowed and of the others each. A bulk of a million lines can name as many.
 const LISTED: usize = 64;
 
+const NOT_GIVEN: &str =
+    "not given: judged as without read_bodies; give one to judge by what it names, /dev/null for none";
+
 /// All that is known of a request.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -38,9 +41,9 @@ struct Route {
 #[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(super) enum Body {
-    /// None was given: judged as on a cluster without `read_bodies`.
+    /// None was given, though it could name indices: judged as on a cluster without `read_bodies`.
     NotGiven,
-    /// The operation's bodies are not read.
+    /// The operation's bodies are not read, with `read_bodies` or without.
     NotNeeded,
     /// The scopes cover whatever it could name.
     Covered,
@@ -150,7 +153,7 @@ impl Report {
             operation: Some(route),
             needs: Vec::new(),
             unlisted: 0,
-            body: Body::NotGiven,
+            body: Body::NotNeeded,
             refusal: None,
         }
     }
@@ -235,7 +238,7 @@ impl Report {
 impl Body {
     fn told(&self) -> String {
         match self {
-            Self::NotGiven => "not given; judged by the request line, as without read_bodies".to_owned(),
+            Self::NotGiven => NOT_GIVEN.to_owned(),
             Self::NotNeeded => "not read: nothing in it changes what this operation needs".to_owned(),
             Self::Covered => "not read: the scopes cover whatever it could name".to_owned(),
             Self::Read { bytes, not_understood: None } => format!("read, {bytes} bytes"),

@@ -25,7 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Rewriter`] replaces the handles in an answer of the engine while that streams by, and [`rewrite`] those in a request's
+//! [`places`] says where the handles of an operation stand. [`Rewriter`] replaces the handles in an answer of the engine while that streams by, and [`rewrite`] those in a request's
 //! body.
 //!
 //! # What this protects, and what it does not
@@ -39,6 +39,7 @@
 mod field;
 mod key;
 mod owner;
+mod places;
 mod reach;
 mod rewrite;
 mod wrapped;
@@ -46,6 +47,7 @@ mod wrapped;
 pub use field::Field;
 pub use key::{Key, KeyError, Keys};
 pub use owner::Owner;
+pub use places::{Places, Told, Used, When, places};
 pub use reach::Reach;
 pub use rewrite::{Problem, RewriteError, Rewriter, rewrite};
 pub use wrapped::{Binding, Kind, UnknownHandle, Unwrapped, WrapError, Wrapped};

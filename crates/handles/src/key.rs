@@ -78,6 +78,12 @@ impl Keys {
     }
 }
 
+impl AsRef<Self> for Keys {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl From<Key> for Keys {
     fn from(key: Key) -> Self {
         Self::new(key, Vec::new())

@@ -26,7 +26,8 @@
 //! ```
 //!
 //! [`places`] says where the handles of an operation stand. [`Rewriter`] replaces the handles in an answer of the engine while that streams by, and [`rewrite`] those in a request's
-//! body.
+//! body. [`Caller`] and [`Wrapping`] put these together for one exchange: a request's handles unwrapped with the needs that
+//! follow, its answer's wrapped.
 //!
 //! # What this protects, and what it does not
 //!
@@ -36,6 +37,8 @@
 //!   everything) gains nothing from the wrapping and can unwrap by hand.
 //! * A handle lives as long as the engine keeps what it stands for; the wrapping adds no time of its own.
 
+mod answer;
+mod caller;
 mod field;
 mod key;
 mod owner;
@@ -44,6 +47,8 @@ mod reach;
 mod rewrite;
 mod wrapped;
 
+pub use answer::Wrapping;
+pub use caller::{Caller, Line, UsedHandles};
 pub use field::Field;
 pub use key::{Key, KeyError, Keys};
 pub use owner::Owner;

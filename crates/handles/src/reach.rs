@@ -19,9 +19,21 @@ impl Reach {
         for need in needs {
             let Resource::Index(target) = &need.on else { continue };
             let same = target.to_string().parse().is_ok_and(|read: Target| read == *target);
-            let target = if same { target.clone() } else { Target::everything() };
-            if !reach.contains(&(need.action, target.clone())) {
-                reach.push((need.action, target));
+            reach.push((need.action, if same { target.clone() } else { Target::everything() }));
+        }
+        Self::sorted(reach)
+    }
+
+    /// All of these together; `None` for none.
+    pub(crate) fn union<'r>(several: impl IntoIterator<Item = &'r Self>) -> Option<Self> {
+        Self::sorted(several.into_iter().flat_map(|reach| reach.0.iter().cloned()).collect())
+    }
+
+    fn sorted(all: Vec<(Action, Target)>) -> Option<Self> {
+        let mut reach: Vec<(Action, Target)> = Vec::with_capacity(all.len());
+        for one in all {
+            if !reach.contains(&one) {
+                reach.push(one);
             }
         }
         // The same action together, in the order in which the actions came.

@@ -39,6 +39,9 @@ pub enum Problem {
     /// Something else than texts where a handle stands in a request.
     #[error("a handle is neither a text nor an array of texts: send it as a text")]
     NotText,
+    /// A key that leads to a handle, twice in a request.
+    #[error("a key that leads to a handle is given twice: give it once")]
+    DuplicateKey,
     /// Bytes of a request that are not UTF-8.
     #[error("it is not UTF-8: send UTF-8")]
     NotUtf8,
@@ -112,6 +115,8 @@ pub struct Rewriter {
     escaped: bool,
     /// Bytes read in earlier pieces.
     read: u64,
+    /// The ways to known keys that a request has had, so that each has one meaning.
+    seen: Vec<Vec<&'static str>>,
 }
 
 impl Rewriter {
@@ -127,6 +132,7 @@ impl Rewriter {
             text: Vec::new(),
             escaped: false,
             read: 0,
+            seen: Vec::new(),
         }
     }
 
@@ -174,7 +180,7 @@ impl Rewriter {
                     }
                     at += length;
                     if ended {
-                        self.text_ended();
+                        self.text_ended().map_err(|problem| wrong(at - 1, problem))?;
                     }
                 }
                 State::Skipped(depth) => {
@@ -291,18 +297,25 @@ impl Rewriter {
         self.text.push(b'"');
     }
 
-    fn text_ended(&mut self) {
+    fn text_ended(&mut self) -> Result<(), Problem> {
         match self.state {
             State::Key => {
                 if let Some(key) = self.known_key() {
                     self.trail.push(key);
                     self.on_trail = true;
+                    if self.strict {
+                        if self.seen.contains(&self.trail) {
+                            return Err(Problem::DuplicateKey);
+                        }
+                        self.seen.push(self.trail.clone());
+                    }
                 }
                 self.state = State::Colon;
             }
             State::SkippedText(depth) => self.state = State::Skipped(depth),
             _ => self.value_ended(),
         }
+        Ok(())
     }
 
     /// The key that was read, if it leads on to a field. Equal is what a parser reads as equal, so escapes count.

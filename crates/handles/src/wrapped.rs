@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{Key, Keys, Owner, Reach, owner::part};
 
 /// The version, and how every wrapped handle begins.
-const PREFIX: &str = "oph1.";
+pub(crate) const PREFIX: &str = "oph1.";
 /// Bytes of the tag that are kept: half of the hash (RFC 2104, section 5).
 const TAG: usize = 16;
 /// The longest wrapped handle, in bytes. The engine's own grow with the number of shards.

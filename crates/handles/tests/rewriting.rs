@@ -156,6 +156,17 @@ fn a_request_must_show_its_handles() {
     ] {
         assert_eq!(as_request(text), Err(RewriteError::Json { at, problem: Problem::NotText }), "{text}");
     }
+    for (text, at) in [
+        (r#"{"pit":{"id":"a"},"pit":null}"#, 22),
+        (r#"{"pit_id":"a","\u0070it_id":"b"}"#, 26),
+        (r#"{"pits":[{"pit_id":"a"},{"pit_id":"b"}]}"#, 32),
+    ] {
+        assert_eq!(
+            as_request(text),
+            Err(RewriteError::Json { at, problem: Problem::DuplicateKey }),
+            "{text}"
+        );
+    }
     // An overlong encoding of the first letter of a key.
     let overlong = b"{\"\xC1\xB0it_id\":\"a\"}";
     let error = rewrite(FIELDS, overlong, &mut wrapped).unwrap_err();

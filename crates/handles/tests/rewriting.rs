@@ -260,6 +260,21 @@ proptest! {
     }
 
     #[test]
+    fn a_request_shows_all_its_handles_or_is_refused(document in object()) {
+        let text = document.to_string();
+        let mut expected = document.clone();
+        replace(&mut expected, &[], false);
+        match rewrite(FIELDS, text.as_bytes(), &mut wrapped) {
+            Ok(out) => prop_assert_eq!(String::from_utf8(out).unwrap(), expected.to_string()),
+            Err(RewriteError::Json { problem, .. }) => {
+                let doubtful = matches!(problem, Problem::NotText | Problem::DuplicateKey);
+                let known = ["_scroll_id", "pit_id", "pit", "pits"].iter().any(|key| document.get(key).is_some());
+                prop_assert!(doubtful && known, "{}: {}", problem, text);
+            }
+        }
+    }
+
+    #[test]
     fn any_bytes_give_the_same_outcome_however_they_are_cut(
         text in "[{}\\[\\]\",:\\\\ a1]{0,40}|\\{\"pit_id\":[{}\\[\\]\",:\\\\ a1]{0,20}\\}", length in 1usize..8,
     ) {

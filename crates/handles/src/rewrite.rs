@@ -4,64 +4,18 @@
 //! answer (deep nesting, long numbers, keys given twice). Here every byte but those of a handle must come out as it went in,
 //! so what counts is where texts, objects and arrays begin and end.
 
-use memchr::memchr2;
-use thiserror::Error;
+mod problem;
+mod scan;
+
+pub use problem::{Problem, RewriteError};
+
+use scan::{Skipped, is_scalar, skip, text_run};
 
 use crate::{
     Kind,
     field::{Field, Here},
     wrapped::LONGEST,
 };
-
-/// Why JSON could not be followed. Each says what and the cure.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-pub enum Problem {
-    /// Something else than an object at the top.
-    #[error("it is not a JSON object: send {{…}} in UTF-8 without a byte order mark")]
-    NotAnObject,
-    /// A byte that cannot stand where it stands.
-    #[error(
-        "a character cannot stand here in JSON (RFC 8259): remove comments, quote names and texts with \""
-    )]
-    Unexpected,
-    /// The end came too early.
-    #[error("it ends before the object does: send the whole object")]
-    Incomplete,
-    /// Something but white space after the object.
-    #[error("something follows after the object: send one object")]
-    Trailing,
-    /// A text where a handle stands that is no JSON text.
-    #[error("a handle is no text of JSON: send it as it was given")]
-    Text,
-    /// A text where a handle stands that is very long.
-    #[error("a handle is longer than {LONGEST} bytes: send it as it was given")]
-    LongText,
-    /// Something else than texts where a handle stands in a request.
-    #[error("a handle is neither a text nor an array of texts: send it as a text")]
-    NotText,
-    /// A key that leads to a handle, twice in a request.
-    #[error("a key that leads to a handle is given twice: give it once")]
-    DuplicateKey,
-    /// Bytes of a request that are not UTF-8.
-    #[error("it is not UTF-8: send UTF-8")]
-    NotUtf8,
-}
-
-/// Why the rewriting stopped. Nothing more may be passed on of this body.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-pub enum RewriteError<E> {
-    /// The body could not be followed.
-    #[error("at byte {at}: {problem}")]
-    Json {
-        /// Where, from the body's first byte.
-        at: u64,
-        /// What.
-        problem: Problem,
-    },
-    /// What was asked to replace a handle failed.
-    #[error(transparent)]
-    Handle(E),
-}
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
@@ -184,12 +138,13 @@ impl Rewriter {
                     }
                 }
                 State::Skipped(depth) => {
-                    let (length, state) = skip(&bytes[at..], depth)
+                    let (length, until) = skip(&bytes[at..], depth)
                         .map_err(|length| wrong(at + length, Problem::Unexpected))?;
                     at += length;
-                    match state {
-                        Some(state) => self.state = state,
-                        None => self.value_ended(),
+                    match until {
+                        Skipped::Bytes(depth) => self.state = State::Skipped(depth),
+                        Skipped::UntilText(depth) => self.state = State::SkippedText(depth),
+                        Skipped::Whole => self.value_ended(),
                     }
                 }
                 _ => {
@@ -357,62 +312,4 @@ pub fn rewrite<E>(
     rewriter.feed(body, &mut out, replace)?;
     rewriter.finish()?;
     Ok(out)
-}
-
-/// How far a text goes, its closing quote included, and whether that is there.
-fn text_run(escaped: &mut bool, bytes: &[u8]) -> (usize, bool) {
-    let mut at = usize::from(std::mem::take(escaped));
-    loop {
-        match memchr2(b'"', b'\\', &bytes[at..]) {
-            None => return (bytes.len(), false),
-            Some(found) if bytes[at + found] == b'"' => return (at + found + 1, true),
-            Some(found) => at += found + 2,
-        }
-        if at > bytes.len() {
-            *escaped = true;
-            return (bytes.len(), false);
-        }
-    }
-}
-
-/// Goes on to the next text, to the end of what is skipped (`None`), or to the end of the bytes. An error is where a byte
-/// stands that JSON does not have outside of texts.
-fn skip(bytes: &[u8], mut depth: u64) -> Result<(usize, Option<State>), usize> {
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'"' => return Ok((at + 1, Some(State::SkippedText(depth)))),
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Ok((at + 1, None));
-                }
-            }
-            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => {}
-            byte if is_scalar(*byte) => {}
-            _ => return Err(at),
-        }
-    }
-    Ok((bytes.len(), Some(State::Skipped(depth))))
-}
-
-/// The characters of numbers, `true`, `false` and `null`.
-fn is_scalar(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'0'..=b'9'
-            | b'+'
-            | b'-'
-            | b'.'
-            | b'E'
-            | b'a'
-            | b'e'
-            | b'f'
-            | b'l'
-            | b'n'
-            | b'r'
-            | b's'
-            | b't'
-            | b'u'
-    )
 }

@@ -1,7 +1,5 @@
 //! With `narrow`, a request for more than is held reaches the engine as the one for what is held, or not at all.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
-
 use bytes::Bytes;
 use e2e::{Client, ProxyFiles, RunningProxy, StandInEngine, StandInProvider, StandIns, stand_in_config};
 use http::{Method, StatusCode};

@@ -55,7 +55,9 @@ async fn what_the_engine_answers_is_what_is_written() {
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         std::fs::write(&path, &page).unwrap();
     }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    // The page tells of one version; other versions are held to the same answers.
+    let version = |text: String| text.replacen(&testbed.engine.version, "3.4.0", 1);
+    let (page, written) = (version(page), std::fs::read_to_string(&path).unwrap_or_default());
     let changed: Vec<&str> =
         page.lines().filter(|line| !written.lines().any(|known| known == *line)).collect();
     assert!(written == page, "{PAGE} differs; UPDATE_EXPECTED=1 writes it anew:\n{}", changed.join("\n"));
@@ -110,6 +112,7 @@ async fn tidy(admin: &RestClient) {
     for path in [
         "/logs-app-tried",
         "/logs-tried",
+        "/logs-tried-new",
         "/secret-tried",
         "/_index_template/tried",
         "/_ingest/pipeline/tried",

@@ -138,10 +138,10 @@ impl<'r> Narrowable<'r> {
         let indices = utf8_percent_encode(&indices, &ENCODED).to_string();
         let path = self.route.path(self.template, self.path, &indices);
         let mut query = self.query.filter(|query| !query.is_empty()).map(str::to_owned);
+        if named && self.route.missing == Missing::Fails {
+            return None;
+        }
         if named && !self.ignores_missing {
-            if self.route.missing == Missing::Fails {
-                return None;
-            }
             let before = query.map(|query| query + "&").unwrap_or_default();
             query = Some(format!("{before}{IGNORE_UNAVAILABLE}=true"));
         }
@@ -303,7 +303,9 @@ mod tests {
             ("/_search", None, "caf\u{e9}-*", Some("/caf%C3%A9-*/_search")),
             ("/_cat/indices", Some("v"), "logs-*", Some("/_cat/indices/logs-*?v")),
             ("/_cat/indices/l*", None, "logs-*", Some("/_cat/indices/logs-*")),
+            ("/_cat/indices", None, "logs-a", None),
             ("/_cat/shards", None, "logs-a", None),
+            ("/_cluster/health", Some("ignore_unavailable=true"), "logs-a", None),
             ("/_cat/shards", None, "logs-a logs-*", Some("/_cat/shards/logs-*")),
             ("/_alias/x%20y", None, "logs-*", Some("/logs-*/_alias/x%20y")),
             ("/_resolve/index/*", None, "logs-a", Some("/_resolve/index/logs-a")),

@@ -187,6 +187,8 @@ impl Client {
     /// A TLS connection.
     pub async fn connect(&self) -> TlsStream<TcpStream> {
         let stream = TcpStream::connect(self.address).await.expect("the proxy accepts");
+        // Otherwise a body waits for the acknowledgement of its head on a connection that has been used before.
+        stream.set_nodelay(true).expect("a socket option is set");
         let name = ServerName::try_from("localhost").expect("a name");
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.expect("the handshake succeeds")
     }

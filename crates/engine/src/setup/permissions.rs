@@ -67,7 +67,8 @@ pub(super) fn of_indices(action: Action) -> IndexAction {
             on_cluster: &["indices:data/write/bulk", "indices:data/write/reindex"],
         },
         Action::Manage => IndexAction {
-            on_indices: &["indices:admin/*", "indices:monitor/settings/get"],
+            // Before an index is cloned, split or shrunk the engine asks for its size.
+            on_indices: &["indices:admin/*", "indices:monitor/settings/get", "indices:monitor/stats"],
             on_cluster: &["indices:admin/aliases*"],
         },
         Action::Monitor => IndexAction {
@@ -144,6 +145,11 @@ pub(super) fn of_cluster(action: Action) -> &'static [&'static str] {
             "indices:admin/index_template/*",
             "indices:admin/template/*",
         ],
-        Action::Admin => &["cluster:*", "indices:admin/index_template/*", "indices:admin/template/*"],
+        Action::Admin => &[
+            "cluster:*",
+            "indices:admin/index_template/*",
+            "indices:admin/template/*",
+            "indices:data/read/search/template/render",
+        ],
     }
 }

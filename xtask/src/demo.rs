@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: builds, boots, and tells the story.
 
-mod build;
+pub(crate) mod build;
 mod call;
 mod proxy;
 mod story;

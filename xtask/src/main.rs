@@ -1,5 +1,6 @@
 //! `cargo xtask`: the commands for working on the project.
 
+mod bench;
 mod cargo;
 mod demo;
 #[cfg(test)]
@@ -22,7 +23,7 @@ type Result<T, E = XtaskError> = std::result::Result<T, E>;
 
 /// Commands for working on the project: see it work, test it, keep a testbed running.
 ///
-/// Each command starts a real OpenSearch with its security plugin and a real Keycloak on this machine. They are
+/// Most start a real OpenSearch with its security plugin and a real Keycloak on this machine. They are
 /// downloaded once with Maven (about 400 MB) and kept in ~/.cache/opensearch-oauth-proxy, or in the folder that
 /// `OPENSEARCH_OAUTH_CACHE` names. Needed: Maven and a JDK of version 21 or later.
 #[derive(Debug, Parser)]
@@ -77,6 +78,10 @@ enum Command {
     /// Checks the format and the lints: `cargo fmt --check` and `cargo clippy` with warnings as errors.
     Lint,
 
+    /// Measures what the release build of the proxy costs, between stand-ins on this machine (Linux only).
+    #[command(subcommand, arg_required_else_help = true)]
+    Bench(bench::BenchCommand),
+
     /// Keeps OpenSearch and Keycloak running between test runs.
     #[command(subcommand, arg_required_else_help = true)]
     Testbed(testbed_command::TestbedCommand),
@@ -106,6 +111,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => Box::pin(demo::run(&args)).await,
             Command::Test(args) => Box::pin(or_interrupt(test::run(&args))).await,
             Command::Lint => or_interrupt(test::lint()).await,
+            Command::Bench(command) => or_interrupt(bench::run(&command)).await,
             Command::Testbed(command) => or_interrupt(testbed_command::run(&command)).await,
         }
     });

@@ -13,7 +13,7 @@ use crate::{Result, XtaskError};
 const PACKAGE: &str = "opensearch-oauth-proxy";
 
 /// Builds the program, and says where it is.
-pub(super) async fn proxy(debug: bool, progress: &Progress) -> Result<PathBuf> {
+pub(crate) async fn proxy(debug: bool, progress: &Progress) -> Result<PathBuf> {
     let task = progress.task("Proxy");
     task.say("compiling");
     let mut arguments =

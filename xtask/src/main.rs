@@ -6,6 +6,7 @@ mod demo;
 #[cfg(test)]
 mod docs;
 mod error;
+mod fuzz;
 mod interrupt;
 mod test;
 mod testbed_command;
@@ -82,6 +83,14 @@ enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Bench(bench::BenchCommand),
 
+    /// Feeds what reads requests with changed attacks, until the time is up or a promise is broken.
+    ///
+    /// Needs no testbed. What fails prints its seed and input; the seed repeats the run.
+    #[command(
+        after_help = "Examples:\n  cargo xtask fuzz --seconds 600\n  cargo xtask fuzz --target wire_guard --seed 7"
+    )]
+    Fuzz(fuzz::FuzzArgs),
+
     /// Keeps OpenSearch and Keycloak running between test runs.
     #[command(subcommand, arg_required_else_help = true)]
     Testbed(testbed_command::TestbedCommand),
@@ -110,6 +119,7 @@ fn main() -> ExitCode {
             // Ctrl-C is the regular end of the demo, so it has its own say about it.
             Command::Demo(args) => Box::pin(demo::run(&args)).await,
             Command::Test(args) => Box::pin(or_interrupt(test::run(&args))).await,
+            Command::Fuzz(args) => or_interrupt(fuzz::run(&args)).await,
             Command::Lint => or_interrupt(test::lint()).await,
             Command::Bench(command) => or_interrupt(bench::run(&command)).await,
             Command::Testbed(command) => or_interrupt(testbed_command::run(&command)).await,

@@ -62,6 +62,9 @@
 //!   agree on their tokens; see `query_text`.
 //! * Ingest and search pipelines, stored templates, and a script of a reindex can reach any index: they need
 //!   everything, with [`Origin::Body`]. A point in time or a cursor does with [`Origin::Handle`].
+//! * Settings of an index that choose its pipelines (`default_pipeline`, `final_pipeline`, `search.default_pipeline`)
+//!   do as the parameter `pipeline` does, however they are nested, and wherever settings are given: with a new index,
+//!   a copy of one, a rollover, a template, or `_settings`.
 //! * A body that is streamed in batches (`_bulk/stream`) is not read: the engine takes each piece of the transfer
 //!   for a bulk of its own, so the lines of it depend on how it is cut on the way.
 //!

@@ -14,7 +14,7 @@ pub(crate) struct Found {
     /// Index expressions that were turned into needs already, the latest last.
     recent: VecDeque<(ActionSet, Box<str>)>,
     /// Needs that stand for everything or for the cluster and were told already.
-    once: Vec<(Action, Origin)>,
+    once: Vec<(Action, Resource, Origin)>,
     /// The actions that the default stood in for already.
     defaulted: ActionSet,
     not_understood: Option<Box<str>>,
@@ -77,7 +77,10 @@ impl Found {
     /// A part of the body that could name any index, since it is not understood.
     pub(crate) fn not_understood(&mut self, what: &str, plan: &BodyPlan) {
         self.not_understood.get_or_insert_with(|| shorten(what));
-        self.everything(Origin::NotUnderstood, plan);
+        // It could be anything that the body can hold elsewhere, so that takes all that `BodyPlan::everything` says.
+        for need in plan.everything() {
+            self.once(need.action, need.on, Origin::NotUnderstood);
+        }
     }
 
     /// A handle that stands for indices named earlier.
@@ -90,8 +93,10 @@ impl Found {
     }
 
     fn once(&mut self, action: Action, on: Resource, origin: Origin) {
-        if !self.once.contains(&(action, origin)) {
-            self.once.push((action, origin));
+        let told =
+            self.once.iter().any(|(known, place, why)| (*known, *why) == (action, origin) && *place == on);
+        if !told {
+            self.once.push((action, on.clone(), origin));
             self.needs.push(Need { action, on, origin });
         }
     }

@@ -30,6 +30,8 @@ pub struct BodyReader {
     /// Bytes read so far.
     offset: u64,
     reading: Reading,
+    /// Why the body was refused.
+    refused: Option<BodyRefusal>,
 }
 
 #[derive(Debug)]
@@ -51,18 +53,26 @@ impl BodyReader {
                 Reading::Lines(Lines::new(lexer(template), root, Some(template)))
             }
         };
-        Self { plan, limits, found: Found::default(), offset: 0, reading }
+        Self { plan, limits, found: Found::default(), offset: 0, reading, refused: None }
     }
 
-    /// Reads the next bytes and adds what they were found to need. After an error the reader is of no more use.
+    /// Reads the next bytes and adds what they were found to need. A body that was refused stays
+    /// refused: all that follows, [`Self::finish`] included, answers with the same refusal.
     pub fn feed(&mut self, bytes: &[u8], found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
+        if let Some(refusal) = &self.refused {
+            return Err(refusal.clone());
+        }
+        self.read(bytes, found).inspect_err(|refusal| self.refused = Some(refusal.clone()))
+    }
+
+    fn read(&mut self, bytes: &[u8], found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
         if bytes.is_empty() {
             return Ok(());
         }
         if let Media::Other(media) = &self.plan.media {
             return Err(BodyRefusal::MediaType { found: media.clone() });
         }
-        let Self { plan, limits, found: inner, offset, reading } = self;
+        let Self { plan, limits, found: inner, offset, reading, .. } = self;
         let outcome = match reading {
             Reading::Object { lexer, state } => {
                 let mut walk = Walk { plan, limits, state, found: inner };
@@ -86,7 +96,10 @@ impl BodyReader {
 
     /// The body has ended: adds what that was found to need, or says why the body is not whole.
     pub fn finish(self, found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
-        let Self { plan, limits, found: mut inner, offset, reading } = self;
+        let Self { plan, limits, found: mut inner, offset, reading, refused } = self;
+        if let Some(refusal) = refused {
+            return Err(refusal);
+        }
         match reading {
             Reading::Object { mut state, .. } if offset == 0 => {
                 let mut walk = Walk { plan: &plan, limits: &limits, state: &mut state, found: &mut inner };

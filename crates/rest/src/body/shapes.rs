@@ -47,6 +47,8 @@ impl Shape {
     pub(crate) fn key(&self, key: &str) -> (ActionSet, Spec) {
         match self.keys.binary_search_by(|(known, _)| (*known).cmp(key)) {
             Ok(at) => (ActionSet::default(), self.keys[at].1),
+            // Settings are flattened with the empty key left out, so what is under it stands where the object does.
+            Err(_) if key.is_empty() => (ActionSet::default(), Spec::Unknown),
             Err(_) => self.other.unwrap_or((ActionSet::default(), Spec::Unknown)),
         }
     }

@@ -30,11 +30,16 @@ pub(crate) struct State {
     judged: bool,
     /// What hidden indices would add to the wildcards of this document, and whether it asks for them.
     wild: Vec<(ActionSet, Target)>,
+    /// The actions of those that [`WILD`] left no room for.
+    wild_beyond: ActionSet,
     hidden: bool,
     /// In how many texts this document stands.
     pub(crate) level: u8,
     refusal: Option<BodyRefusal>,
 }
+
+/// Enough for every action on a few remote clusters.
+const WILD: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 enum Frame {
@@ -71,6 +76,7 @@ impl State {
             top_keys: 0,
             judged: false,
             wild: Vec::new(),
+            wild_beyond: ActionSet::default(),
             hidden: false,
             level: 0,
             refusal: None,
@@ -86,6 +92,7 @@ impl State {
         self.top_keys = 0;
         self.judged = false;
         self.wild.clear();
+        self.wild_beyond = ActionSet::default();
         self.hidden = false;
     }
 
@@ -103,6 +110,20 @@ impl State {
     pub(crate) fn stop(&mut self, refusal: BodyRefusal) -> JsonProblem {
         self.refusal = Some(refusal);
         JsonProblem::Unexpected
+    }
+
+    /// Keeps what hidden indices would add to this target. All that there is to keep differs by its actions and
+    /// its remote part; once that is much, the rest is only counted as there.
+    fn add_wild(&mut self, actions: ActionSet, target: &Target) {
+        let Some(hidden) = target.with_hidden() else { return };
+        if self.wild.iter().any(|(known, kept)| *known == actions && *kept == hidden) {
+            return;
+        }
+        if self.wild.len() < WILD {
+            self.wild.push((actions, hidden));
+        } else {
+            self.wild_beyond = self.wild_beyond.union(actions);
+        }
     }
 
     /// A value ended: in a list the next one means the same.
@@ -137,7 +158,7 @@ impl Walk<'_> {
             if new {
                 self.found.target(actions, target, origin, plan);
             }
-            self.state.wild.extend(target.with_hidden().map(|hidden| (actions, hidden)));
+            self.state.add_wild(actions, target);
         }
         Ok(())
     }
@@ -162,7 +183,7 @@ impl Walk<'_> {
         })?;
         for target in &targets {
             self.found.target(actions, target, origin, self.plan);
-            self.state.wild.extend(target.with_hidden().map(|hidden| (actions, hidden)));
+            self.state.add_wild(actions, target);
         }
         let plain = !text.contains(['*', ',']) && text != "_all";
         if plain && !targets.is_empty() {
@@ -279,6 +300,11 @@ impl Walk<'_> {
             for (actions, hidden) in std::mem::take(&mut self.state.wild) {
                 self.found.push(actions, &hidden, Origin::InBody);
             }
+            // What the clusters beyond the limit were is forgotten, so every one of them may be meant.
+            let beyond = std::mem::take(&mut self.state.wild_beyond);
+            let remote = Some(Target::everything().index);
+            self.found.push(beyond, &Target::hidden(), Origin::InBody);
+            self.found.push(beyond, &Target { remote, ..Target::hidden() }, Origin::InBody);
         }
         Ok(())
     }

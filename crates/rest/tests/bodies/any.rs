@@ -237,3 +237,31 @@ fn memory_does_not_grow_with_the_body() {
     reader.finish(&mut needs).expect("a whole bulk");
     assert_eq!(needs.len(), 4, "each index is told once");
 }
+
+#[test]
+fn a_refused_body_stays_refused() {
+    let inquiry = inquire("POST", "/_bulk", None, Some("application/x-ndjson")).unwrap();
+    let mut reader = inquiry.body.unwrap().reader(BodyLimits::default());
+    let mut needs = Vec::new();
+    let refusal = reader.feed(b"{\"drop\":{\"_index\":\"logs\"}}\n", &mut needs).unwrap_err();
+    for piece in [&b""[..], b"{\"delete\":{\"_index\":\"logs\",\"_id\":\"1\"}}\n"] {
+        assert_eq!(reader.feed(piece, &mut needs), Err(refusal.clone()));
+    }
+    assert_eq!(reader.finish(&mut needs), Err(refusal));
+    assert_eq!(needs, []);
+}
+
+#[test]
+fn hidden_indices_of_more_clusters_than_are_kept_are_not_let_through() {
+    let clusters: Vec<String> = (0..500).map(|number| format!("\"c{number}:*\"")).collect();
+    let head = format!("{{\"index\":[{}],\"expand_wildcards\":\"all\"}}\n{{}}\n", clusters.join(","));
+    let inquiry = inquire("POST", "/_msearch", None, Some("application/x-ndjson")).unwrap();
+    let mut reader = inquiry.body.unwrap().reader(BodyLimits::default());
+    let mut needs = Vec::new();
+    reader.feed(head.as_bytes(), &mut needs).unwrap();
+    reader.finish(&mut needs).unwrap();
+    let shown: Vec<String> = needs.iter().map(show).collect();
+    assert!(shown.contains(&"read:c0:.*".to_owned()), "{shown:?}");
+    assert!(shown.ends_with(&["read:.*".to_owned(), "read:*:.*".to_owned()]), "{shown:?}");
+    assert!(shown.len() < 500 + 100, "{}", shown.len());
+}

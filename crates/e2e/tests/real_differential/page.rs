@@ -7,6 +7,9 @@ use crate::{
     judge::{Direct, Pair, Proxied},
 };
 
+/// The heading of the causes.
+pub(crate) const CAUSES: &str = "\n## Where only the proxy refuses\n";
+
 /// A request with its two answers.
 pub(crate) type Tried = (&'static str, Asked, Pair);
 
@@ -74,7 +77,8 @@ pub(crate) fn page(version: &str, tried: &[Tried], excused: &Excused) -> String 
         counts.row(&mut page, &format!("`{scopes}`"));
     }
     total.row(&mut page, "all");
-    page += "\n## Where only the proxy refuses\n\n\
+    page += CAUSES;
+    page += "\n\
              \"Allows\": the engine answered with success. \"Has nothing to judge\": it answered that the request is wrong or its \
              target is not there; the role did not stand in the way.\n\n\
              | The proxy | The engine | Requests | For example |\n| --- | --- | --- | --- |\n";

@@ -56,6 +56,12 @@ struct Identity {
     identity: EngineIdentity,
 }
 
+impl World {
+    fn is_before_3(&self) -> bool {
+        self.engine.version.starts_with("2.")
+    }
+}
+
 /// All tests of this file share the engine, so all is applied before the first of them goes on.
 async fn world() -> &'static World {
     static WORLD: OnceCell<World> = OnceCell::const_new();
@@ -304,8 +310,14 @@ async fn document_level_security_sees_the_callers_attribute_and_fails_closed_wit
     };
     assert_eq!(tenant(json!({ "tenant": "acme" })).await.unwrap(), (StatusCode::OK, Some(100)));
     assert_eq!(tenant(json!({ "tenant": "nobody" })).await.unwrap(), (StatusCode::OK, Some(0)));
+    // OpenSearch 3 refuses; before, the query looks for the attribute's place-holder and finds nothing.
     let (status, found) = tenant(json!({})).await.unwrap();
-    assert!(!status.is_success() && found.is_none(), "a caller without the attribute got {status}");
+    let closed = if world.is_before_3() {
+        (status, found) == (StatusCode::OK, Some(0))
+    } else {
+        !status.is_success() && found.is_none()
+    };
+    assert!(closed, "a caller without the attribute got {status} and {found:?}");
     // Values that could change the query never leave the proxy.
     for value in ["*", "acme\"}}", "${user.name}", ""] {
         let refused = tenant(json!({ "tenant": value })).await.unwrap_err();
@@ -375,7 +387,7 @@ async fn the_role_of_an_action_does_not_allow_the_operations_of_another() {
 
 /// `manage` holds `indices:admin/*`, which tells of an index what it also lets change; the mapping of an index grows by
 /// writing to it; a metric reader sees aliases and settings in `_cat/aliases` and `_cat/indices`.
-const KNOWN_OVERLAP: [&str; 27] = [
+const KNOWN_OVERLAP: [&str; 28] = [
     "manage: GET /_data_stream/{name}",
     "manage: GET /_resolve/index/{name}",
     "manage: GET /{index}",
@@ -387,6 +399,7 @@ const KNOWN_OVERLAP: [&str; 27] = [
     "manage: GET /{index}/_setting/{name}",
     "manage: GET /{index}/_settings",
     "manage: GET /{index}/_settings/{name}",
+    "manage: GET /{index}/_stats",
     "manage: GET /{index}/_validate/query",
     "manage: HEAD /{index}",
     "manage: HEAD /{index}/_alias",

@@ -49,8 +49,16 @@ impl Shape {
             Ok(at) => (ActionSet::default(), self.keys[at].1),
             // Settings are flattened with the empty key left out, so what is under it stands where the object does.
             Err(_) if key.is_empty() => (ActionSet::default(), Spec::Unknown),
+            // In settings a `*` stands for all keys that match, those of pipelines among them.
+            Err(_) if key.contains('*') && self.reaches_everything() => {
+                (ActionSet::default(), Spec::Everything)
+            }
             Err(_) => self.other.unwrap_or((ActionSet::default(), Spec::Unknown)),
         }
+    }
+
+    fn reaches_everything(&self) -> bool {
+        self.keys.iter().any(|(_, spec)| matches!(spec, Spec::Everything))
     }
 }
 

@@ -30,8 +30,11 @@ pub struct Mapping {
 /// When a mapping applies.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Condition {
-    /// A scope of the token, as the issuer wrote it, matches.
+    /// A scope of the token, as the issuer wrote it, matches. Not for texts of the scope grammar: see
+    /// [`Self::of_scope`].
     Scope(Glob),
+    /// A scope of the token is this one. A `*` in it is part of the scope and matches nothing else.
+    OwnScope(Scope),
     /// A group of the token matches.
     Group(Glob),
     /// One of the claim's texts is this one.
@@ -58,12 +61,27 @@ pub struct Granted {
 }
 
 impl Condition {
+    /// The condition that an operator means by this text: a scope in the scope grammar stands for itself, any other text is
+    /// a glob. Were `read:logs-*` a glob, a token with `read:logs-1` would meet it and get what is meant for a wider one.
+    pub fn of_scope(text: &str) -> Self {
+        match text.parse() {
+            Ok(scope) => Self::OwnScope(scope),
+            Err(_) => Self::Scope(Glob::new(text)),
+        }
+    }
+
     /// Whether it holds; adds the scopes that it matched to `matched`.
     pub(crate) fn holds<'s, S: Subject>(&self, subject: &'s S, matched: &mut Vec<&'s str>) -> bool {
         match self {
             Self::Scope(glob) => {
                 let before = matched.len();
                 matched.extend(subject.scopes().filter(|scope| glob.matches(scope)));
+                matched.len() > before
+            }
+            Self::OwnScope(own) => {
+                let before = matched.len();
+                let is_own = |text: &&str| text.parse::<Scope>().is_ok_and(|scope| scope == *own);
+                matched.extend(subject.scopes().filter(is_own));
                 matched.len() > before
             }
             Self::Group(glob) => subject.groups().any(|group| glob.matches(group)),
@@ -76,7 +94,7 @@ impl Condition {
 
     pub(crate) fn names_scope(&self) -> bool {
         match self {
-            Self::Scope(_) => true,
+            Self::Scope(_) | Self::OwnScope(_) => true,
             Self::Group(_) | Self::Claim { .. } => false,
             Self::All(conditions) => conditions.iter().any(Self::names_scope),
         }

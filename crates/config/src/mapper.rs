@@ -53,7 +53,7 @@ fn convert(index: usize, mapping: &Mapping) -> Result<access::Mapping, MappingEr
 fn condition(index: usize, mapping: &Mapping) -> Result<Condition, MappingError> {
     let mut conditions = Vec::new();
     if let Some(scope) = &mapping.scope {
-        conditions.push(Condition::Scope(Glob::new(scope.as_str())));
+        conditions.push(Condition::of_scope(scope));
     }
     if let Some(group) = &mapping.group {
         conditions.push(Condition::Group(Glob::new(group.as_str())));

@@ -405,7 +405,8 @@ pub struct Health {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
-    /// A scope string of the token; `*` stands for any characters.
+    /// A scope string of the token. One of the form `action:resource` means itself, whatever its pattern; in any other, `*`
+    /// stands for any characters.
     #[schemars(length(min = 1))]
     pub scope: Option<String>,
     /// A group of the token; `*` stands for any characters.

@@ -25,6 +25,24 @@ fn any_scope_string_can_be_mapped() {
     assert!(mapper.rights(&Token::with_scopes("logs.readers")).is_empty());
 }
 
+/// Whoever maps `read:logs-*` to a user means tokens with that scope, not those with a narrower one.
+#[test]
+fn a_condition_in_the_scope_grammar_means_that_scope_alone() {
+    let mapper = mapper(vec![
+        mapping(scope_is("read:*"), "read:*", "everything", Some("root")),
+        mapping(scope_is("read:logs-*"), "", "logs", None),
+    ]);
+    let narrow = mapper.rights(&Token::with_scopes("read:logs-1"));
+    assert_eq!(narrow.scopes().map(|s| &**s).collect::<Vec<_>>(), ["read:logs-1"]);
+    assert_eq!(roles(&narrow, "GET", "/logs-1/_search"), Some(vec![]));
+    assert_eq!(permit(&narrow, "GET", "/logs-2/_search"), None);
+    let own = mapper.rights(&Token::with_scopes("read:logs-*"));
+    assert_eq!(roles(&own, "GET", "/logs-1/_search"), Some(vec!["logs".into()]));
+    assert_eq!(permit(&own, "GET", "/pii/_search"), None);
+    let wide = mapper.rights(&Token::with_scopes("read:*"));
+    assert_eq!(roles(&wide, "GET", "/pii/_search"), Some(vec!["everything".into()]));
+}
+
 #[test]
 fn roles_follow_the_scope_that_allows() {
     let mapper = mapper(vec![

@@ -55,7 +55,7 @@ pub(crate) fn mapper(mappings: Vec<Mapping>) -> Mapper {
 }
 
 pub(crate) fn scope_is(glob: &str) -> Condition {
-    Condition::Scope(Glob::new(glob))
+    Condition::of_scope(glob)
 }
 
 pub(crate) fn group_is(glob: &str) -> Condition {

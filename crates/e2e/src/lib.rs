@@ -15,6 +15,7 @@
 
 mod client;
 mod eventually;
+mod frames;
 mod proxy;
 mod raw;
 mod real;
@@ -23,6 +24,7 @@ mod stand_in;
 
 pub use client::{Client, Reply, plain};
 pub use eventually::eventually;
+pub use frames::Frames;
 pub use proxy::{ProxyFiles, RunningProxy};
 pub use raw::{RawConnection, raw};
 pub use real::{Real, RealConfig};

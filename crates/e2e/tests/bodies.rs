@@ -2,22 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    io::Write as _,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::io::Write as _;
 
 use bytes::Bytes;
 use e2e::{
-    Client, ProxyFiles, RawConnection, RunningProxy, StandInEngine, StandInProvider, StandIns, eventually,
-    stand_in_config,
+    Client, Frames, ProxyFiles, RawConnection, RunningProxy, StandInEngine, StandInProvider, StandIns,
+    eventually, stand_in_config,
 };
 use flate2::{Compression, write::GzEncoder};
 use http::{Method, StatusCode};
-use hyper::body::{Body, Frame};
+use hyper::body::Frame;
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -141,25 +135,10 @@ async fn searches_are_judged_by_all_that_their_bodies_name() {
     assert_eq!(client.get("/logs-a/_search").await.status, StatusCode::OK, "no body, nothing to read");
 }
 
-/// A body in pieces, whose length nobody announces.
-struct Pieces(VecDeque<Bytes>);
-
-impl Pieces {
-    fn of(body: &str, size: usize) -> Self {
-        Self(body.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect())
-    }
-}
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
-    }
+/// A body in pieces of this size.
+fn pieces(body: &str, size: usize) -> Frames<std::vec::IntoIter<Frame<Bytes>>> {
+    let pieces = body.as_bytes().chunks(size).map(Bytes::copy_from_slice).map(Frame::data);
+    Frames(pieces.collect::<Vec<_>>().into_iter())
 }
 
 #[tokio::test]
@@ -171,7 +150,7 @@ async fn a_body_of_unknown_length_is_judged_and_arrives_whole_whatever_its_size(
         for (lines, size) in [(1, 7), (900, 1000), (1_200, 65_536), (20_000, 16_384)] {
             let post = |body: &str| {
                 let request = client.request(Method::POST, "/_bulk").header(NDJSON.0, NDJSON.1);
-                client.exchange(request.body(Pieces::of(body, size)).unwrap())
+                client.exchange(request.body(pieces(body, size)).unwrap())
             };
             let good = bulk("app-logs-1").repeat(lines);
             let reply = post(&good).await;

@@ -7,9 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use e2e::{Client, RawConnection, StandIns};
+use e2e::{Client, Frames, RawConnection, StandIns};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame};
 use tokio::sync::mpsc;
 
@@ -171,8 +171,7 @@ async fn trailers_pass_to_the_engine_and_back() {
     let client = world.client("write:logs-*");
     let mut trailers = HeaderMap::new();
     trailers.insert("x-checksum", HeaderValue::from_static("abc"));
-    let frames = [Ok::<_, Infallible>(data("{}")), Ok(Frame::trailers(trailers))];
-    let body = StreamBody::new(Frames(frames.into_iter()));
+    let body = Frames([data("{}"), Frame::trailers(trailers)].into_iter());
     let request = client
         .request(Method::POST, "/logs-a/_doc")
         .header("content-type", "application/json")
@@ -185,17 +184,6 @@ async fn trailers_pass_to_the_engine_and_back() {
     let seen = world.engine.last();
     assert!(seen.whole);
     assert_eq!(seen.headers.get("te").map(HeaderValue::as_bytes), Some(&b"trailers"[..]));
-}
-
-/// Frames without waiting.
-struct Frames<I>(I);
-
-impl<I: Iterator<Item = Result<Frame<Bytes>, Infallible>> + Unpin> futures_core::Stream for Frames<I> {
-    type Item = Result<Frame<Bytes>, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(self.0.next())
-    }
 }
 
 #[tokio::test]

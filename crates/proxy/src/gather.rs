@@ -4,13 +4,12 @@
 //! therefore goes under every held scope that it could need. Most bodies are small: those are kept until they are read,
 //! and the request goes under the scopes that it really used. It is also refused without troubling the engine.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use access::Permit;
 use http::{HeaderMap, Method, uri::PathAndQuery};
 use oidc::BearerToken;
 use rest::BodyLimits;
-use std::time::Duration;
 
 use crate::{
     authorize::{Authorized, Parts, Reading},

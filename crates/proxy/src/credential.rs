@@ -7,13 +7,7 @@ use http::{HeaderName, HeaderValue, Request, Uri, header};
 use http_body::Body as _;
 use secrecy::SecretString;
 
-use crate::{
-    body::Progress,
-    gather::Gathered,
-    headers::text_value,
-    inspect::{Findings, Inspected},
-    intake::REQUEST_ID,
-};
+use crate::{body::Progress, gather::Gathered, headers::text_value, inspect::Inspected, intake::REQUEST_ID};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -23,18 +17,12 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct Credentialed {
     request: Request<Inspected>,
     progress: Arc<Progress>,
-    findings: Option<Arc<Findings>>,
 }
 
 impl Credentialed {
     /// The progress of the request's body.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
-    }
-
-    /// What is found in the body, where it is read.
-    pub fn findings(&self) -> Option<Arc<Findings>> {
-        self.findings.clone()
     }
 
     /// The request, for sending.
@@ -69,7 +57,7 @@ pub fn apply(
     source: IpAddr,
     request_id: &str,
 ) -> Result<Credentialed, http::Error> {
-    let (progress, findings) = (gathered.progress(), gathered.findings());
+    let progress = gathered.progress();
     let (method, target, cleaned, body) = gathered.into_body();
     let length_unknown = !body.is_end_stream() && body.size_hint().exact().is_none();
     let mut request = Request::builder().method(method).uri(Uri::from(target)).body(body)?;
@@ -85,5 +73,5 @@ pub fn apply(
     }
     headers.insert(REQUEST_ID, text_value(request_id));
     credential.apply(headers);
-    Ok(Credentialed { request, progress, findings })
+    Ok(Credentialed { request, progress })
 }

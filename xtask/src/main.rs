@@ -67,7 +67,7 @@ enum Command {
 
     /// Runs everything that must hold before a change is good: format, lints, and all tests.
     ///
-    /// Boots the testbed while the code compiles. A testbed that `cargo xtask testbed up` keeps running is used
+    /// Boots the testbed while the code compiles. The tests on the real engine run a second time, with OpenSearch 2.19.4. A testbed that `cargo xtask testbed up` keeps running is used
     /// instead, which saves the boot. Arguments go to `cargo test --workspace`; with any of them, format and lints
     /// are left out.
     #[command(

@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `cargo xtask lint`.
 
 use clap::Args;
-use testbed::{INFO_VARIABLE, Progress, Testbed, TestbedOptions};
+use testbed::{INFO_VARIABLE, Progress, Testbed, TestbedOptions, free_ports};
 
 use crate::cargo::cargo;
 use crate::testbed_command::running;
@@ -11,10 +11,16 @@ use crate::{Ports, Result, XtaskError};
 pub(crate) struct TestArgs {
     #[command(flatten)]
     ports: Ports,
+    /// Leaves out the second run of the tests on the real engine, with OpenSearch 2.19.4 (for want of a JDK from 17 to 21).
+    #[arg(long)]
+    pub(crate) only_newest_engine: bool,
     /// Arguments of `cargo test --workspace`, such as the name of a test.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     pub(crate) cargo_args: Vec<String>,
 }
+
+/// The older line of the engine that is supported. Its tests come after those with the newest.
+const OLDER_ENGINE: &str = "2.19.4";
 
 /// Formats and lints, compiles, boots and tests. Everything is tried, so that one run tells all that is wrong; the
 /// first failure is returned.
@@ -47,7 +53,25 @@ pub(crate) async fn run(args: &TestArgs) -> Result<()> {
     if let Some(booted) = started {
         booted.stop().await?;
     }
-    tested.and(linted)
+    let older = if args.cargo_args.is_empty() && !args.only_newest_engine {
+        with_older_engine().await
+    } else {
+        Ok(())
+    };
+    tested.and(linted).and(older)
+}
+
+/// The tests on the real engine once more, with [`OLDER_ENGINE`]. What they are compiled to does not change.
+async fn with_older_engine() -> Result<()> {
+    anstream::eprintln!("  the tests on the real engine once more, with OpenSearch {OLDER_ENGINE}");
+    let [engine_port, keycloak_port] = free_ports()?;
+    let options = TestbedOptions { engine_port, keycloak_port, engine_version: OLDER_ENGINE.to_owned() };
+    let booted = Testbed::start(&options, &Progress::plain()).await?;
+    let arguments =
+        ["test", "-p", "e2e", "--test", "real_*", "--test", "engine_identities", "--test", "tried"];
+    let tested = cargo(&arguments).env(INFO_VARIABLE, booted.info_path()).run().await;
+    booted.stop().await?;
+    tested
 }
 
 /// The arguments for cargo. Beside `--workspace` it would ignore a package that is named.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::{parts::Parts, report::Findings, tree::At};
 
 mod cluster;
+mod dashboards;
 mod listeners;
 mod mapping;
 mod provider;

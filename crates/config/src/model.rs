@@ -10,6 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+mod dashboards;
+
+pub use self::dashboards::{Dashboards, DashboardsHealth, FixedTenant, Tenant, TenantChoice, TenantClaim};
 use crate::value::{ByteSize, ClaimPathForm, Duration, Secret};
 
 /// Form of the names of providers and clusters: they are parts of scopes, user names and metric labels.
@@ -281,6 +284,8 @@ pub struct Cluster {
     pub client_certificate: Option<ServerTls>,
     /// As whom the proxy speaks to the engine.
     pub identity: Identity,
+    /// The OpenSearch Dashboards of this cluster. Without it, Dashboards is not served.
+    pub dashboards: Option<Dashboards>,
     /// Scopes that the provider's own tokens bring, for which `engine-setup` prepares engine roles. Scopes that mappings
     /// name are known without being listed here. They grant nothing.
     #[serde(default)]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ::url::Url;
 use claims::ClaimPath;
 
 use super::{
-    Semantic, unique,
+    Semantic, dashboards, unique,
     url::{self, Http, Shape},
 };
 use crate::{
@@ -39,26 +40,42 @@ pub(super) fn check(clusters: &Section<Cluster>, findings: &mut Semantic<'_, '_>
         findings,
     );
     for (at, cluster) in clusters.iter() {
-        nodes(at, cluster, findings);
-        health(at, cluster, findings);
+        nodes(
+            at,
+            &Nodes {
+                urls: &cluster.nodes,
+                allow_http: cluster.allow_http,
+                ca: cluster.ca.is_some(),
+                client_certificate: cluster.client_certificate.is_some(),
+            },
+            findings,
+        );
+        health_path(at, &cluster.health.path, findings);
         identity(&at.key("identity"), &cluster.identity, findings);
+        dashboards::check(at, cluster, findings);
     }
 }
 
-fn nodes(at: &At, cluster: &Cluster, findings: &mut Semantic<'_, '_>) {
+/// Servers that the proxy connects to, and how.
+pub(super) struct Nodes<'a> {
+    pub(super) urls: &'a [Url],
+    pub(super) allow_http: bool,
+    pub(super) ca: bool,
+    pub(super) client_certificate: bool,
+}
+
+pub(super) fn nodes(at: &At, nodes: &Nodes<'_>, findings: &mut Semantic<'_, '_>) {
     let list = at.key("nodes");
-    for (index, url) in cluster.nodes.iter().enumerate() {
-        url::check(&list.index(index), url, Shape::Origin, Http::UnlessAllowed(cluster.allow_http), findings);
+    for (index, url) in nodes.urls.iter().enumerate() {
+        url::check(&list.index(index), url, Shape::Origin, Http::UnlessAllowed(nodes.allow_http), findings);
     }
     unique(
-        cluster.nodes.iter().enumerate().map(|(index, url)| (list.index(index), url.as_str())),
+        nodes.urls.iter().enumerate().map(|(index, url)| (list.index(index), url.as_str())),
         "name each node once",
         findings,
     );
-    let tls = cluster.nodes.iter().any(|url| url.scheme() == "https");
-    for (key, set) in
-        [("ca", cluster.ca.is_some()), ("client_certificate", cluster.client_certificate.is_some())]
-    {
+    let tls = nodes.urls.iter().any(|url| url.scheme() == "https");
+    for (key, set) in [("ca", nodes.ca), ("client_certificate", nodes.client_certificate)] {
         if set && !tls {
             findings.warning(
                 &at.key(key),
@@ -69,8 +86,7 @@ fn nodes(at: &At, cluster: &Cluster, findings: &mut Semantic<'_, '_>) {
     }
 }
 
-fn health(at: &At, cluster: &Cluster, findings: &mut Semantic<'_, '_>) {
-    let path = &cluster.health.path;
+pub(super) fn health_path(at: &At, path: &str, findings: &mut Semantic<'_, '_>) {
     let canonical = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
     if !canonical {
         findings.error(

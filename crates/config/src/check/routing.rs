@@ -5,38 +5,77 @@ use std::collections::HashMap;
 use ::url::Host;
 
 use super::{Semantic, unique};
-use crate::{model::Cluster, parts::Parts, tree::At};
+use crate::{parts::Parts, tree::At};
 
 pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
-    let mut routes: HashMap<(Option<String>, &str), &str> = HashMap::new();
+    let mut routes: HashMap<(Option<String>, &str), String> = HashMap::new();
     for (at, cluster) in parts.clusters.iter() {
-        if let Some(prefix) = &cluster.path_prefix {
-            path_prefix(&at.key("path_prefix"), prefix, findings);
-        }
-        for (index, host) in cluster.hosts.iter().enumerate() {
-            host_name(&at.key("hosts").index(index), host, findings);
-        }
-        let prefix = cluster.path_prefix.as_deref().unwrap_or_default();
-        for host in hosts(cluster) {
-            if let Some(first) = routes.insert((host.clone(), prefix), &cluster.name) {
-                let here = host.map_or_else(|| "any host".to_owned(), |host| format!("host `{host}`"));
-                findings.error(
-                    at,
-                    format!("requests for {here} and path `{prefix}/` would be for `{first}` as well"),
-                    "give the clusters different `hosts`, or different `path_prefix`es",
-                );
-                break;
-            }
+        let place = Place {
+            at: at.clone(),
+            who: format!("`{}`", cluster.name),
+            named: &cluster.hosts,
+            hosts: &cluster.hosts,
+            prefix_key: "path_prefix",
+            prefix: cluster.path_prefix.as_deref(),
+        };
+        place.check(&mut routes, findings);
+        let Some(dashboards) = &cluster.dashboards else { continue };
+        if dashboards.has_own_place() {
+            let hosts = if dashboards.hosts.is_empty() { &cluster.hosts } else { &dashboards.hosts };
+            let place = Place {
+                at: at.key("dashboards"),
+                who: format!("Dashboards of `{}`", cluster.name),
+                named: &dashboards.hosts,
+                hosts,
+                prefix_key: if dashboards.base_path.is_some() { "base_path" } else { "path_prefix" },
+                prefix: Some(dashboards.prefix()).filter(|prefix| !prefix.is_empty()),
+            };
+            place.check(&mut routes, findings);
         }
     }
     audiences(parts, findings);
 }
 
-fn hosts(cluster: &Cluster) -> Vec<Option<String>> {
-    if cluster.hosts.is_empty() {
+/// Hosts and paths that one server behind the proxy claims.
+struct Place<'a> {
+    at: At,
+    who: String,
+    /// The hosts that its own section names.
+    named: &'a [String],
+    /// The hosts that it is at.
+    hosts: &'a [String],
+    prefix_key: &'static str,
+    prefix: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    fn check(self, routes: &mut HashMap<(Option<String>, &'a str), String>, findings: &mut Semantic<'_, '_>) {
+        if let Some(prefix) = self.prefix {
+            path_prefix(&self.at.key(self.prefix_key), prefix, findings);
+        }
+        for (index, host) in self.named.iter().enumerate() {
+            host_name(&self.at.key("hosts").index(index), host, findings);
+        }
+        let prefix = self.prefix.unwrap_or_default();
+        for host in hosts(self.hosts) {
+            if let Some(first) = routes.insert((host.clone(), prefix), self.who.clone()) {
+                let here = host.map_or_else(|| "any host".to_owned(), |host| format!("host `{host}`"));
+                findings.error(
+                    &self.at,
+                    format!("requests for {here} and path `{prefix}/` would be for {first} as well"),
+                    "give each different `hosts`, or a different path",
+                );
+                break;
+            }
+        }
+    }
+}
+
+fn hosts(named: &[String]) -> Vec<Option<String>> {
+    if named.is_empty() {
         vec![None]
     } else {
-        cluster.hosts.iter().map(|host| Some(host.to_ascii_lowercase())).collect()
+        named.iter().map(|host| Some(host.to_ascii_lowercase())).collect()
     }
 }
 

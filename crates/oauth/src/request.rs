@@ -1,0 +1,156 @@
+//! Requests for a token: RFC 6749 section 4.4 and RFC 8693 section 2.1, with what this service adds.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use crate::{
+    ACCESS_TOKEN_TYPE, ClientAuthentication, ErrorCode, Form, JWT_TYPE, OAuthError, ScopeSet, labels,
+};
+
+/// `grant_type` of RFC 6749 section 4.4.
+pub const CLIENT_CREDENTIALS: &str = "client_credentials";
+/// `grant_type` of RFC 8693.
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// A request for a token.
+#[derive(Debug)]
+pub struct TokenRequest {
+    /// What is presented for it.
+    pub grant: Grant,
+    /// What the token shall be like.
+    pub options: TokenOptions,
+}
+
+/// What is presented for a token.
+#[derive(Debug)]
+pub enum Grant {
+    /// The client's own credentials.
+    ClientCredentials(ClientAuthentication),
+    /// Another token.
+    TokenExchange(Exchange),
+}
+
+/// A token that is given for another.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Whom the new token stands for.
+    pub subject_token: SecretString,
+    /// Who acts for the subject, if it is somebody else.
+    pub actor_token: Option<SecretString>,
+}
+
+/// What a token shall be like. Nothing given means: as much as is allowed.
+#[derive(Debug, Default)]
+pub struct TokenOptions {
+    /// The scopes asked for.
+    pub scope: Option<ScopeSet>,
+    /// Seconds until it expires; above 0.
+    pub expires_in: Option<u64>,
+    /// A name for people.
+    pub name: Option<String>,
+    /// Why it exists.
+    pub description: Option<String>,
+    /// Anything else that is to be known about it.
+    pub metadata: BTreeMap<String, String>,
+    /// The provider that knows the client, where there are several.
+    pub provider: Option<String>,
+    /// The scopes to ask the provider for, where they are others than those of the token.
+    pub provider_scope: Option<ScopeSet>,
+    /// Where the token shall count.
+    pub targets: Vec<Target>,
+}
+
+/// Where a token shall count.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// `resource`: a URI (RFC 8707).
+    Resource(String),
+    /// `audience`: a name.
+    Audience(String),
+}
+
+impl TokenRequest {
+    /// Reads a request; `authorization` is its `Authorization` header.
+    pub fn read(authorization: Option<&[u8]>, form: &Form) -> Result<Self, OAuthError> {
+        let client = ClientAuthentication::read(authorization, form)?;
+        let grant = match form.required("grant_type")? {
+            CLIENT_CREDENTIALS => {
+                // RFC 6749 section 4.4: for confidential clients only.
+                let Some(client) = client else {
+                    return Err(OAuthError::new(
+                        ErrorCode::InvalidClient,
+                        "the client must authenticate: by Basic, with client_id and client_secret, or with client_assertion",
+                    ));
+                };
+                Grant::ClientCredentials(client)
+            }
+            TOKEN_EXCHANGE => {
+                if client.is_some() {
+                    return Err(OAuthError::request(
+                        "token exchange is authorised by subject_token; leave the client's credentials out",
+                    ));
+                }
+                Grant::TokenExchange(Exchange::read(form)?)
+            }
+            _ => {
+                return Err(OAuthError::new(
+                    ErrorCode::UnsupportedGrantType,
+                    format!("grant_type must be {CLIENT_CREDENTIALS} or {TOKEN_EXCHANGE}"),
+                ));
+            }
+        };
+        Ok(Self { grant, options: TokenOptions::read(form)? })
+    }
+}
+
+impl Exchange {
+    fn read(form: &Form) -> Result<Self, OAuthError> {
+        let subject_token = SecretString::from(form.required("subject_token")?);
+        token_type(form.required("subject_token_type")?, "subject_token_type")?;
+        let actor_token = form.get("actor_token").map(SecretString::from);
+        // RFC 8693 section 2.1: required with an actor token, and not to be there without.
+        match (&actor_token, form.get("actor_token_type")) {
+            (Some(_), Some(kind)) => token_type(kind, "actor_token_type")?,
+            (None, None) => {}
+            _ => return Err(OAuthError::request("actor_token and actor_token_type belong together")),
+        }
+        if form.get("requested_token_type").is_some_and(|wanted| wanted != ACCESS_TOKEN_TYPE) {
+            return Err(OAuthError::request(format!("requested_token_type can only be {ACCESS_TOKEN_TYPE}")));
+        }
+        Ok(Self { subject_token, actor_token })
+    }
+}
+
+fn token_type(given: &str, parameter: &str) -> Result<(), OAuthError> {
+    match given {
+        ACCESS_TOKEN_TYPE | JWT_TYPE => Ok(()),
+        _ => Err(OAuthError::request(format!("{parameter} must be {ACCESS_TOKEN_TYPE} or {JWT_TYPE}"))),
+    }
+}
+
+impl TokenOptions {
+    fn read(form: &Form) -> Result<Self, OAuthError> {
+        let text = |name: &str| form.get(name).map(str::to_owned);
+        let resources = form.all("resource").map(|uri| Target::Resource(uri.to_owned()));
+        let audiences = form.all("audience").map(|name| Target::Audience(name.to_owned()));
+        Ok(Self {
+            scope: form.get("scope").map(str::parse).transpose()?,
+            expires_in: form.get("expires_in").map(seconds).transpose()?,
+            name: text("name"),
+            description: text("description"),
+            metadata: form.get("metadata").map(labels::read).transpose()?.unwrap_or_default(),
+            provider: text("provider"),
+            provider_scope: form.get("provider_scope").map(str::parse).transpose()?,
+            targets: resources.chain(audiences).collect(),
+        })
+    }
+}
+
+fn seconds(text: &str) -> Result<u64, OAuthError> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|&seconds| digits && seconds > 0)
+        .ok_or_else(|| OAuthError::request("expires_in must be a number of seconds above 0"))
+}

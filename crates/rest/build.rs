@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let operations: BTreeSet<&str> = rows.iter().map(|row| &*row.name).collect();
     let shapes = shapes::parse(&fs::read_to_string("data/shapes.tsv")?)?;
-    let bodies = shapes.render_bodies(&fs::read_to_string("data/bodies.tsv")?, &operations)?;
+    let surfaces = fs::read_to_string("data/surfaces.tsv")?;
+    let bodies = shapes.render_bodies(&fs::read_to_string("data/bodies.tsv")?, &surfaces, &operations)?;
     fs::write(out.join("shapes.rs"), format!("{}\n{bodies}", shapes.render()))?;
     Ok(())
 }

@@ -94,7 +94,7 @@ impl Rights {
         for right in self.held() {
             if everything.iter().any(|need| could_allow(right, need)) {
                 useful = true;
-                permit.add(right);
+                self.behind(right).for_each(|behind| permit.add(behind));
             }
         }
         useful
@@ -103,12 +103,10 @@ impl Rights {
 
 /// Whether the right allows this action on something of this kind.
 fn could_allow(right: &Right, need: &Need) -> bool {
-    let (Grant::Index { action, .. } | Grant::Cluster(action)) = &right.scope.grant else {
-        return false;
-    };
-    let same_kind = matches!(
-        (&right.scope.grant, &need.on),
-        (Grant::Index { .. }, Resource::Index(_)) | (Grant::Cluster(_), Resource::Cluster)
-    );
-    same_kind && action.includes(need.action)
+    match (&right.scope.grant, &need.on) {
+        (Grant::Index { action, .. }, Resource::Index(_))
+        | (Grant::Cluster(action), Resource::Cluster)
+        | (Grant::Dashboards { action, .. }, Resource::Dashboards { .. }) => action.includes(need.action),
+        _ => false,
+    }
 }

@@ -225,13 +225,23 @@ impl Shapes {
         out
     }
 
-    /// Writes `bodies.tsv` as Rust; `operations` are the names of the operations of the table.
-    pub(crate) fn render_bodies(&self, text: &str, operations: &BTreeSet<&str>) -> Result<String, String> {
+    /// Writes `bodies.tsv` and `surfaces.tsv` as Rust; `operations` are the names of the operations of the table.
+    pub(crate) fn render_bodies(
+        &self,
+        text: &str,
+        surfaces: &str,
+        operations: &BTreeSet<&str>,
+    ) -> Result<String, String> {
         let mut bodies = BTreeMap::new();
-        for (line, [operation, format, shape, unnamed]) in rows(text, BODIES_HEADER)? {
-            let refuse = |error: String| format!("bodies.tsv, line {line}: {error}");
-            if !operations.contains(operation) {
-                return Err(refuse(format!("there is no operation {operation:?}")));
+        let own = rows(text, BODIES_HEADER)?.into_iter().map(|row| (true, row));
+        let others = rows(surfaces, BODIES_HEADER)?.into_iter().map(|row| (false, row));
+        for (own, (line, [operation, format, shape, unnamed])) in own.chain(others) {
+            let file = if own { "bodies.tsv" } else { "surfaces.tsv" };
+            let refuse = |error: String| format!("{file}, line {line}: {error}");
+            if own != operations.contains(operation) {
+                return Err(refuse(format!(
+                    "{operation:?} must be an operation in bodies.tsv, and none in surfaces.tsv"
+                )));
             }
             let root = position(&self.names, shape).map_err(refuse)?;
             let (format, then) = match format {

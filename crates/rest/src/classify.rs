@@ -80,6 +80,7 @@ pub(crate) fn conclude(
         Place::Handle => any_index(action, Origin::Handle, needs),
         Place::QueryLanguage => any_index(action, Origin::QueryLanguage, needs),
         Place::Cluster => push(Resource::Cluster, Origin::Path),
+        Place::Dashboards => push(Resource::Dashboards { workspace: None }, Origin::Path),
         Place::Plugin(name) => push(Resource::Plugin(name), Origin::Path),
         Place::Greeting => push(Resource::Greeting, Origin::Path),
     }

@@ -31,7 +31,7 @@ pub enum ExpressionProblem {
 }
 
 /// The targets of a decoded index expression; exclusions only narrow and yield none.
-pub(crate) fn targets(text: &str) -> Result<SmallVec<[Target; 2]>, Refusal> {
+pub fn targets(text: &str) -> Result<SmallVec<[Target; 2]>, Refusal> {
     let mut wildcard = false;
     targets_after(text, &mut wildcard)
 }

@@ -1,6 +1,6 @@
 use smallvec::SmallVec;
 
-use crate::body::{self, ActionSet, BodyPlan, Media, Unnamed};
+use crate::body::{self, ActionSet, BodyPlan, EnginePlan, Media, Unnamed};
 use crate::classify::{add_hidden, add_pipelines, asks_for_hidden, check_variables, conclude};
 use crate::query::Query;
 use crate::{Need, Operation, Origin, Place, Refusal, Resource, Target, path, table};
@@ -15,6 +15,17 @@ pub struct Inquiry {
     /// What the body must be read for; `None` when nothing in it matters, or `needs` already cover whatever it
     /// says.
     pub body: Option<BodyPlan>,
+}
+
+impl Inquiry {
+    /// The same for a body that nobody reads: what it can need is needed.
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        if let Some(plan) = self.body.take() {
+            self.needs.extend(plan.everything());
+        }
+        self
+    }
 }
 
 /// What this request asks, given its request line and media type. `path` and `query` are undecoded, as on the
@@ -49,7 +60,8 @@ pub fn inquire(
         };
         let everything = everything(operation).unwrap_or(row.actions);
         let hidden = asks_for_hidden(&query);
-        BodyPlan { body: row, unnamed, everything, hidden, media: Media::of(content_type) }
+        let media = Media::of(content_type);
+        BodyPlan::engine(EnginePlan { body: row, unnamed, everything, hidden, media })
     });
     add_hidden(&query, &mut needs);
     add_pipelines(operation, &query, &mut needs);

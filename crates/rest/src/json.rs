@@ -3,6 +3,8 @@
 //! It is stricter than the grammar where two parsers could disagree: no byte order mark, only an object at the
 //! top, no lone surrogates, nothing after the object, bounded depth and text, and only numbers that a double
 //! can hold.
+//!
+//! Public so that other surfaces than the engine's read their bodies as strictly.
 
 mod lexer;
 mod number;
@@ -10,7 +12,7 @@ mod utf8;
 
 use thiserror::Error;
 
-pub(crate) use lexer::{Capture, Container, Lexer, Scalar, Sink};
+pub use lexer::{Capture, Container, Lexer, Scalar, Sink};
 
 /// Why a text is not the JSON that every parser reads in the same way. Each says what and the cure.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

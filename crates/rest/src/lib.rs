@@ -95,7 +95,7 @@ mod body;
 mod classify;
 mod expression;
 mod inquire;
-mod json;
+pub mod json;
 mod narrowing;
 mod operation;
 mod path;
@@ -110,16 +110,19 @@ mod target;
 
 pub use action::{Action, ActionError};
 pub use ask::{Ask, Need, Origin, Resource};
-pub use body::{ActionSet, BodyLimits, BodyPlan, BodyReader, BodyRefusal, LineProblem};
+pub use body::{
+    ActionSet, BodyLimits, BodyPlan, BodyReader, BodyRefusal, LineProblem, MultipartProblem, SurfaceBody,
+    SurfaceReader,
+};
 pub use classify::classify;
-pub use expression::ExpressionProblem;
+pub use expression::{ExpressionProblem, targets as index_expression};
 pub use inquire::{Inquiry, inquire};
 pub use json::JsonProblem;
 pub use narrowing::{Narrowable, Narrowed};
 pub use operation::{Demand, Method, Operation, Place, Variable, VariableKind};
-pub use path::PathProblem;
+pub use path::{PathProblem, Segment, segments as path_segments};
 pub use pattern::{Pattern, PatternError};
-pub use query::QueryProblem;
+pub use query::{Parameter, QueryProblem, parameters as query_parameters, shorten};
 pub use refusal::Refusal;
 pub use table::operations;
 pub use target::{Target, TargetError};

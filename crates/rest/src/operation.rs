@@ -65,6 +65,8 @@ pub enum Place {
     QueryLanguage,
     /// The cluster itself.
     Cluster,
+    /// OpenSearch Dashboards.
+    Dashboards,
     /// The named plugin's own objects.
     Plugin(&'static str),
     /// Nothing in particular.

@@ -39,13 +39,15 @@ pub enum PathProblem {
 
 /// One segment: as on the wire and decoded once.
 #[derive(Debug)]
-pub(crate) struct Segment<'p> {
-    pub(crate) raw: &'p str,
-    pub(crate) text: Cow<'p, str>,
+pub struct Segment<'p> {
+    /// As on the wire, which is what routes are matched against.
+    pub raw: &'p str,
+    /// Decoded, which is what variables hold.
+    pub text: Cow<'p, str>,
 }
 
-/// Splits and checks a path. `/` has no segments.
-pub(crate) fn segments(path: &str) -> Result<SmallVec<[Segment<'_>; 6]>, PathProblem> {
+/// Splits a path and checks that there is one reading of it. `/` has no segments.
+pub fn segments(path: &str) -> Result<SmallVec<[Segment<'_>; 6]>, PathProblem> {
     let rest = path.strip_prefix('/').ok_or(PathProblem::NotAbsolute)?;
     if rest.is_empty() {
         return Ok(SmallVec::new());

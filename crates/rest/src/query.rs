@@ -35,20 +35,19 @@ pub enum QueryProblem {
     EmptyName,
 }
 
-/// A query's parameters, decoded, each name once.
+/// A parameter's name and value, decoded.
+pub type Parameter<'q> = (Cow<'q, str>, Cow<'q, str>);
+
+/// A query's parameters, each name once.
 #[derive(Debug, Default)]
-pub(crate) struct Query<'q>(SmallVec<[(Cow<'q, str>, Cow<'q, str>); 4]>);
+pub(crate) struct Query<'q>(SmallVec<[Parameter<'q>; 4]>);
 
 /// Names that the engine's handlers read as targets, whatever the route.
 const TARGETS: [&str; 6] = ["index", "indices", "new_index", "target", "alias", "aliases"];
 
 impl<'q> Query<'q> {
     pub(crate) fn parse(raw: Option<&'q str>) -> Result<Self, Refusal> {
-        let Some(raw) = raw.filter(|raw| !raw.is_empty()) else {
-            return Ok(Self::default());
-        };
-        check_bytes(raw.as_bytes())?;
-        let mut parameters = raw.split('&').map(parameter).collect::<Result<SmallVec<[_; 4]>, _>>()?;
+        let mut parameters = parameters(raw)?;
         parameters.sort_unstable();
         if let Some(twice) = parameters.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(Refusal::DuplicateParameter { name: shorten(&twice[0].0) });
@@ -77,8 +76,18 @@ impl<'q> Query<'q> {
     }
 }
 
+/// The parameters of an undecoded query in their order, names as often as they are given. Only how they are written is
+/// checked here.
+pub fn parameters(raw: Option<&str>) -> Result<SmallVec<[Parameter<'_>; 4]>, QueryProblem> {
+    let Some(raw) = raw.filter(|raw| !raw.is_empty()) else {
+        return Ok(SmallVec::new());
+    };
+    check_bytes(raw.as_bytes())?;
+    raw.split('&').map(parameter).collect()
+}
+
 /// Client text for an error message: bounded, so that an answer cannot be made huge.
-pub(crate) fn shorten(text: &str) -> Box<str> {
+pub fn shorten(text: &str) -> Box<str> {
     const LONGEST: usize = 80;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),

@@ -45,6 +45,20 @@ pub enum Refusal {
         /// The element of the list, decoded and shortened.
         element: Box<str>,
     },
+    /// A parameter without which it is not known what is asked.
+    #[error("the query parameter {name:?} is missing or empty: give it once")]
+    ParameterMissing {
+        /// The parameter.
+        name: &'static str,
+    },
+    /// Dashboards would send the request to another cluster, with credentials of its own.
+    #[error(
+        "{name:?} sends the request to another cluster through a data source: this proxy serves none, remove it"
+    )]
+    DataSource {
+        /// The parameter.
+        name: Box<str>,
+    },
     /// No row of the table.
     #[error(
         "no known operation of OpenSearch has this path: check the spelling; operations that this proxy does \
@@ -63,7 +77,7 @@ impl Refusal {
     /// The HTTP status of the answer.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::UnknownOperation => 403,
+            Self::UnknownOperation | Self::DataSource { .. } => 403,
             Self::MethodNotAllowed { .. } => 405,
             _ => 400,
         }
@@ -80,6 +94,8 @@ impl Refusal {
             Self::TargetInQuery { .. } => "target_in_query",
             Self::VariableInQuery { .. } => "variable_in_query",
             Self::Expression { .. } => "index_expression",
+            Self::ParameterMissing { .. } => "parameter_missing",
+            Self::DataSource { .. } => "data_source",
             Self::UnknownOperation => "unknown_operation",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
         }

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::{ActionSet, BodyPlan};
+use super::{ActionSet, EnginePlan};
 use crate::query::shorten;
 use crate::{Action, Need, Origin, Resource, Target};
 
@@ -54,7 +54,7 @@ impl Found {
         self.defaulted != before
     }
 
-    pub(crate) fn target(&mut self, actions: ActionSet, target: &Target, origin: Origin, plan: &BodyPlan) {
+    pub(crate) fn target(&mut self, actions: ActionSet, target: &Target, origin: Origin, plan: &EnginePlan) {
         self.push(actions, target, origin);
         if let Some(hidden) = target.with_hidden().filter(|_| plan.hidden) {
             self.push(actions, &hidden, Origin::Query);
@@ -68,16 +68,16 @@ impl Found {
     }
 
     /// Something that can reach any index.
-    pub(crate) fn everything(&mut self, origin: Origin, plan: &BodyPlan) {
+    pub(crate) fn everything(&mut self, origin: Origin, plan: &EnginePlan) {
         for action in plan.everything.iter() {
             self.once(action, Resource::Index(Target::everything()), origin);
         }
     }
 
     /// A part of the body that could name any index, since it is not understood.
-    pub(crate) fn not_understood(&mut self, what: &str, plan: &BodyPlan) {
+    pub(crate) fn not_understood(&mut self, what: &str, plan: &EnginePlan) {
         self.not_understood.get_or_insert_with(|| shorten(what));
-        // It could be anything that the body can hold elsewhere, so that takes all that `BodyPlan::everything` says.
+        // It could be anything that the body can hold elsewhere, so that takes all that `EnginePlan::everything` says.
         for need in plan.everything() {
             self.once(need.action, need.on, Origin::NotUnderstood);
         }

@@ -6,7 +6,7 @@ use super::found::Found;
 use super::reader::refusal;
 use super::shapes::{self, ShapeId};
 use super::walk::{State, Walk};
-use super::{BodyLimits, BodyPlan, BodyRefusal, LineProblem};
+use super::{BodyLimits, BodyRefusal, EnginePlan, LineProblem};
 use crate::json::Lexer;
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Lines {
     pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
-        plan: &BodyPlan,
+        plan: &EnginePlan,
         limits: &BodyLimits,
         found: &mut Found,
     ) -> Result<(), BodyRefusal> {
@@ -68,7 +68,7 @@ impl Lines {
     fn read(
         &mut self,
         piece: &[u8],
-        plan: &BodyPlan,
+        plan: &EnginePlan,
         limits: &BodyLimits,
         found: &mut Found,
     ) -> Result<(), BodyRefusal> {
@@ -85,7 +85,7 @@ impl Lines {
     }
 
     /// The line has ended.
-    fn end(&mut self, plan: &BodyPlan, limits: &BodyLimits, found: &mut Found) -> Result<(), BodyRefusal> {
+    fn end(&mut self, plan: &EnginePlan, limits: &BodyLimits, found: &mut Found) -> Result<(), BodyRefusal> {
         let blank = self.lexer.is_empty();
         let next = match (self.line, self.searches) {
             (Line::Document | Line::Search, _) => Line::Head,

@@ -1,13 +1,25 @@
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
-use super::shapes::Body;
-use super::{ActionSet, BodyReader};
+use super::shapes::{self, Body};
+use super::{ActionSet, BodyReader, SurfaceBody};
 use crate::query::shorten;
 use crate::{Action, Need, Origin, Resource, Target};
 
-/// What a body must be read for. Made by [`crate::inquire`].
+/// What a body must be read for. Made by [`crate::inquire`], or for another surface.
 #[derive(Clone, Debug)]
-pub struct BodyPlan {
+pub struct BodyPlan(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Engine(EnginePlan),
+    Surface(Arc<dyn SurfaceBody>),
+}
+
+/// What a body must be read for by the engine's tables.
+#[derive(Clone, Debug)]
+pub(crate) struct EnginePlan {
     pub(crate) body: &'static Body,
     pub(crate) unnamed: Unnamed,
     /// What is needed over everything when something in the body can reach anything.
@@ -53,17 +65,50 @@ impl Default for BodyLimits {
 impl BodyPlan {
     /// A reader for one body.
     pub fn reader(&self, limits: BodyLimits) -> BodyReader {
-        BodyReader::new(self.clone(), limits)
+        match &self.0 {
+            Kind::Engine(plan) => BodyReader::engine(plan.clone(), limits),
+            Kind::Surface(plan) => BodyReader::surface(plan.reader(limits)),
+        }
+    }
+
+    /// A body of another surface, which it reads itself.
+    pub fn surface(plan: Arc<dyn SurfaceBody>) -> Self {
+        Self(Kind::Surface(plan))
+    }
+
+    /// A body of another surface that is read by the row of this name in `data/surfaces.tsv`. `named` are the
+    /// targets for where the body names none; without any, that is everything. `None`: there is no such row.
+    pub fn named(row: &str, named: SmallVec<[Target; 2]>, content_type: Option<&str>) -> Option<Self> {
+        let body = shapes::body(row)?;
+        let unnamed = if named.is_empty() { Unnamed::Everything } else { Unnamed::Path(named) };
+        let media = Media::of(content_type);
+        Some(Self::engine(EnginePlan { body, unnamed, everything: body.actions, hidden: false, media }))
+    }
+
+    pub(crate) fn engine(plan: EnginePlan) -> Self {
+        Self(Kind::Engine(plan))
     }
 
     /// Every action that the body can need on some index.
     pub fn actions(&self) -> ActionSet {
-        self.body.actions
+        match &self.0 {
+            Kind::Engine(plan) => plan.body.actions,
+            Kind::Surface(_) => ActionSet::default(),
+        }
     }
 
     /// What must be held for nothing in the body to matter any more. Whoever holds all of it is taken at its
     /// word, and the body need not be read.
     pub fn everything(&self) -> SmallVec<[Need; 2]> {
+        match &self.0 {
+            Kind::Engine(plan) => plan.everything(),
+            Kind::Surface(plan) => plan.everything(),
+        }
+    }
+}
+
+impl EnginePlan {
+    pub(crate) fn everything(&self) -> SmallVec<[Need; 2]> {
         let actions = self.body.actions.union(self.everything);
         let on = || Resource::Index(Target::everything());
         let mut needs: SmallVec<[Need; 2]> =

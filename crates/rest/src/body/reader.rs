@@ -3,7 +3,7 @@ use super::lines::Lines;
 use super::plan::Media;
 use super::shapes::{Body, Format};
 use super::walk::{State, Walk};
-use super::{BodyLimits, BodyPlan, BodyRefusal};
+use super::{BodyLimits, BodyRefusal, EnginePlan, SurfaceReader};
 use crate::Need;
 use crate::json::Lexer;
 
@@ -24,14 +24,26 @@ use crate::json::Lexer;
 /// of a bulk that names it.
 #[derive(Debug)]
 pub struct BodyReader {
-    plan: BodyPlan,
+    kind: Kind,
+    /// Why the body was refused.
+    refused: Option<BodyRefusal>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Engine(Box<EngineReader>),
+    Surface(Box<dyn SurfaceReader>),
+}
+
+/// Reads a body by the engine's tables.
+#[derive(Debug)]
+struct EngineReader {
+    plan: EnginePlan,
     limits: BodyLimits,
     found: Found,
     /// Bytes read so far.
     offset: u64,
     reading: Reading,
-    /// Why the body was refused.
-    refused: Option<BodyRefusal>,
 }
 
 #[derive(Debug)]
@@ -41,7 +53,50 @@ enum Reading {
 }
 
 impl BodyReader {
-    pub(crate) fn new(plan: BodyPlan, limits: BodyLimits) -> Self {
+    pub(crate) fn engine(plan: EnginePlan, limits: BodyLimits) -> Self {
+        Self { kind: Kind::Engine(Box::new(EngineReader::new(plan, limits))), refused: None }
+    }
+
+    pub(crate) fn surface(reader: Box<dyn SurfaceReader>) -> Self {
+        Self { kind: Kind::Surface(reader), refused: None }
+    }
+
+    /// Reads the next bytes and adds what they were found to need. A body that was refused stays
+    /// refused: all that follows, [`Self::finish`] included, answers with the same refusal.
+    pub fn feed(&mut self, bytes: &[u8], found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
+        if let Some(refusal) = &self.refused {
+            return Err(refusal.clone());
+        }
+        let outcome = match &mut self.kind {
+            Kind::Engine(reader) => reader.read(bytes, found),
+            Kind::Surface(reader) => reader.feed(bytes, found),
+        };
+        outcome.inspect_err(|refusal| self.refused = Some(refusal.clone()))
+    }
+
+    /// The first key that was not understood, shortened: why everything is needed with
+    /// [`crate::Origin::NotUnderstood`].
+    pub fn not_understood(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Engine(reader) => reader.found.what_was_not_understood(),
+            Kind::Surface(reader) => reader.not_understood(),
+        }
+    }
+
+    /// The body has ended: adds what that was found to need, or says why the body is not whole.
+    pub fn finish(self, found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
+        if let Some(refusal) = self.refused {
+            return Err(refusal);
+        }
+        match self.kind {
+            Kind::Engine(reader) => reader.finish(found),
+            Kind::Surface(reader) => reader.finish(found),
+        }
+    }
+}
+
+impl EngineReader {
+    fn new(plan: EnginePlan, limits: BodyLimits) -> Self {
         let Body { format, root, .. } = *plan.body;
         let lexer = |templates| Lexer::new(limits.depth, limits.text, templates);
         let reading = match format {
@@ -53,16 +108,7 @@ impl BodyReader {
                 Reading::Lines(Lines::new(lexer(template), root, Some(template)))
             }
         };
-        Self { plan, limits, found: Found::default(), offset: 0, reading, refused: None }
-    }
-
-    /// Reads the next bytes and adds what they were found to need. A body that was refused stays
-    /// refused: all that follows, [`Self::finish`] included, answers with the same refusal.
-    pub fn feed(&mut self, bytes: &[u8], found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
-        if let Some(refusal) = &self.refused {
-            return Err(refusal.clone());
-        }
-        self.read(bytes, found).inspect_err(|refusal| self.refused = Some(refusal.clone()))
+        Self { plan, limits, found: Found::default(), offset: 0, reading }
     }
 
     fn read(&mut self, bytes: &[u8], found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
@@ -88,18 +134,8 @@ impl BodyReader {
         Ok(())
     }
 
-    /// The first key that was not understood, shortened: why everything is needed with
-    /// [`crate::Origin::NotUnderstood`].
-    pub fn not_understood(&self) -> Option<&str> {
-        self.found.what_was_not_understood()
-    }
-
-    /// The body has ended: adds what that was found to need, or says why the body is not whole.
-    pub fn finish(self, found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
-        let Self { plan, limits, found: mut inner, offset, reading, refused } = self;
-        if let Some(refusal) = refused {
-            return Err(refusal);
-        }
+    fn finish(self, found: &mut Vec<Need>) -> Result<(), BodyRefusal> {
+        let Self { plan, limits, found: mut inner, offset, reading } = self;
         match reading {
             Reading::Object { mut state, .. } if offset == 0 => {
                 let mut walk = Walk { plan: &plan, limits: &limits, state: &mut state, found: &mut inner };

@@ -58,6 +58,42 @@ pub enum BodyRefusal {
         /// What is wrong.
         problem: LineProblem,
     },
+    /// A form that carries a file (RFC 7578).
+    #[error("the form is refused at byte {at}: {problem}")]
+    Multipart {
+        /// Where.
+        at: u64,
+        /// What is wrong.
+        problem: MultipartProblem,
+    },
+}
+
+/// Why a form is refused. Each says what and the cure.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum MultipartProblem {
+    /// The media type names no boundary, or one that RFC 2046 does not allow.
+    #[error(
+        "its media type must be multipart/form-data with one boundary of letters, digits and '()+_,-./:=?"
+    )]
+    Boundary,
+    /// Something stands where a boundary must.
+    #[error("a line is not the boundary that is due there: send nothing before the first and after the last")]
+    Due,
+    /// The end came before the closing boundary.
+    #[error("it ends before its closing boundary does: send all of it")]
+    Incomplete,
+    /// The headers of a part cannot be read in one way only.
+    #[error(
+        "the headers of a part are not understood: send Content-Disposition: form-data; name=\"…\"; filename=\"…\" \
+         and at most a Content-Type, in plain ASCII"
+    )]
+    Headers,
+    /// A part that the route does not have, or one that is there twice.
+    #[error("a part is unknown or there twice: send one file, and what else the route takes once")]
+    Part,
+    /// The file is missing.
+    #[error("there is no part named \"file\" with a filename: send one")]
+    NoFile,
 }
 
 /// Why a line of an NDJSON body is refused. Each says what and the cure.
@@ -69,6 +105,9 @@ pub enum LineProblem {
     /// A line that says what the next one is for is very long.
     #[error("it is too long for an action or header line: shorten it")]
     Long,
+    /// A line that should be a saved object and has no `type`.
+    #[error("it is no saved object: give each a \"type\"")]
+    NoType,
     /// A blank line before the first header; versions of the engine could count lines differently then.
     #[error("it is blank, and comes before the first header: remove it")]
     Blank,
@@ -97,10 +136,12 @@ impl BodyRefusal {
             Self::Expression { .. } => "body_index_expression",
             Self::Unnamed { .. } => "body_names_no_index",
             Self::Line { .. } => "body_line",
+            Self::Multipart { .. } => "body_multipart",
         }
     }
 
-    pub(crate) fn json(at: usize, problem: JsonProblem) -> Self {
+    /// JSON that is not canonical, `at` bytes into the piece at hand.
+    pub fn json(at: usize, problem: JsonProblem) -> Self {
         Self::Json { at: at as u64, problem }
     }
 
@@ -113,7 +154,8 @@ impl BodyRefusal {
     }
 
     /// Moves a position that counts from somewhere inside of the body.
-    pub(crate) fn moved(mut self, by: u64) -> Self {
+    #[must_use]
+    pub fn moved(mut self, by: u64) -> Self {
         if let Some(at) = self.position() {
             *at += by;
         }
@@ -127,7 +169,8 @@ impl BodyRefusal {
             | Self::Inner { at, .. }
             | Self::Expression { at, .. }
             | Self::Unnamed { at }
-            | Self::Line { at, .. } => Some(at),
+            | Self::Line { at, .. }
+            | Self::Multipart { at, .. } => Some(at),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::found::Found;
 use super::inner;
 use super::shapes::{ShapeId, Spec, shape};
-use super::{ActionSet, BodyLimits, BodyPlan, BodyRefusal, Unnamed};
+use super::{ActionSet, BodyLimits, BodyRefusal, EnginePlan, Unnamed};
 use crate::classify::states_include_hidden;
 use crate::json::{Capture, Container, JsonProblem, Scalar, Sink};
 use crate::{Action, Origin, Refusal, Target, expression, ppl, sql};
@@ -58,7 +58,7 @@ enum Frame {
 
 /// A walk at work: with what it needs to know and where it puts what it finds.
 pub(crate) struct Walk<'w> {
-    pub(crate) plan: &'w BodyPlan,
+    pub(crate) plan: &'w EnginePlan,
     pub(crate) limits: &'w BodyLimits,
     pub(crate) state: &'w mut State,
     pub(crate) found: &'w mut Found,

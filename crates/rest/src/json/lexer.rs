@@ -4,35 +4,48 @@ use super::utf8::Utf8;
 
 /// What opens and closes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Container {
+pub enum Container {
+    /// `{}`
     Object,
+    /// `[]`
     Array,
 }
 
 /// A value that is no text and opens nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Scalar {
+pub enum Scalar {
+    /// `null`
     Null,
+    /// A number, `true` or `false`.
     Other,
 }
 
 /// Which texts a [`Sink`] wants to have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Capture {
+pub enum Capture {
+    /// It is kept and handed over.
     Text,
+    /// It is passed over.
     Nothing,
 }
 
 /// Takes what the lexer reads, in order.
-pub(crate) trait Sink {
+///
+/// An error stops the lexer and is its outcome.
+pub trait Sink {
     /// Whether the key that begins is wanted; when not, [`Self::key`] is not called.
     fn wants_key(&self) -> Capture;
     /// Whether the text that begins is wanted; when not, [`Self::text`] gets an empty one.
     fn wants_text(&self) -> Capture;
+    /// A key of the open object; its value comes next.
     fn key(&mut self, key: &str) -> Result<(), JsonProblem>;
+    /// A text as a value.
     fn text(&mut self, text: &str) -> Result<(), JsonProblem>;
+    /// Another value that opens nothing.
     fn scalar(&mut self, scalar: Scalar) -> Result<(), JsonProblem>;
+    /// An object or array begins.
     fn open(&mut self, container: Container) -> Result<(), JsonProblem>;
+    /// The innermost object or array ends.
     fn close(&mut self) -> Result<(), JsonProblem>;
     /// A text or key holds `{{`, which a template engine would act on. Only called by a lexer that watches.
     fn template(&mut self);
@@ -63,9 +76,9 @@ enum State {
     End,
 }
 
-/// Reads one JSON object.
+/// Reads one JSON object, or also one array if it is told to.
 #[derive(Debug)]
-pub(crate) struct Lexer {
+pub struct Lexer {
     state: State,
     /// One bit for each open container, the innermost lowest: 1 for an object.
     nesting: u128,
@@ -77,6 +90,7 @@ pub(crate) struct Lexer {
     is_key: bool,
     high: Option<u16>,
     watches_templates: bool,
+    takes_arrays: bool,
     after_brace: bool,
     number: Number,
     utf8: Utf8,
@@ -84,7 +98,7 @@ pub(crate) struct Lexer {
 
 impl Lexer {
     /// `depth_limit` is at most 127; `text_limit` bounds the texts that are captured, in bytes.
-    pub(crate) fn new(depth_limit: u32, text_limit: usize, watches_templates: bool) -> Self {
+    pub fn new(depth_limit: u32, text_limit: usize, watches_templates: bool) -> Self {
         Self {
             state: State::Start,
             nesting: 0,
@@ -96,14 +110,21 @@ impl Lexer {
             is_key: false,
             high: None,
             watches_templates,
+            takes_arrays: false,
             after_brace: false,
             number: Number::ZERO,
             utf8: Utf8::default(),
         }
     }
 
+    /// The same, which takes an array at the top, too.
+    #[must_use]
+    pub fn with_arrays(self) -> Self {
+        Self { takes_arrays: true, ..self }
+    }
+
     /// Prepares for the next object.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.state = State::Start;
         self.nesting = 0;
         self.depth = 0;
@@ -112,12 +133,12 @@ impl Lexer {
     }
 
     /// Whether nothing but white space was read.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         matches!(self.state, State::Start)
     }
 
     /// Whether the object is whole.
-    pub(crate) fn finish(&self) -> Result<(), JsonProblem> {
+    pub fn finish(&self) -> Result<(), JsonProblem> {
         match self.state {
             State::End => Ok(()),
             _ => Err(JsonProblem::Incomplete),
@@ -125,7 +146,7 @@ impl Lexer {
     }
 
     /// Reads the next bytes. An error carries where in `bytes` it is, and is the same however the text is cut.
-    pub(crate) fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), (usize, JsonProblem)> {
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), (usize, JsonProblem)> {
         match self.utf8.feed(bytes) {
             Ok(()) => self.read(bytes, sink),
             // What is wrong before that comes first.
@@ -184,6 +205,7 @@ impl Lexer {
             State::Start => match byte {
                 _ if white => {}
                 b'{' => self.open(Container::Object, sink)?,
+                b'[' if self.takes_arrays => self.open(Container::Array, sink)?,
                 0xEF => return Err(JsonProblem::ByteOrderMark),
                 _ => return Err(JsonProblem::NotAnObject),
             },

@@ -1,7 +1,10 @@
 //! Answers to one caller: the handles in them wrapped.
 
+use rest::Need;
+
 use crate::{
-    Binding, Field, Keys, Kind, Owner, Reach, RewriteError, Rewriter, UsedHandles, When, WrapError, places,
+    Binding, Field, Keys, Kind, Owner, Reach, RewriteError, Rewriter, Told, UsedHandles, When, WrapError,
+    caller::decoded, places,
 };
 
 /// Wraps the handles in one answer while it streams by. It owns what it needs, so it can live as long as the body.
@@ -19,28 +22,38 @@ pub struct Wrapping<K> {
 }
 
 impl<K: AsRef<Keys>> Wrapping<K> {
-    /// For the answer to a request of `operation` with this query that used these handles, and whose needs reach `made`.
+    /// For the answer to a request of `operation` with this query, undecoded and without its `?`, that used these handles.
     /// `None` when the answer tells no handle, and can pass as it is.
-    ///
-    /// `parameter` gives the decoded value of a query parameter.
-    pub fn new<'q>(
+    pub fn new(
         keys: K,
         cluster: &str,
         owner: &Owner,
         operation: &str,
-        parameter: impl Fn(&str) -> Option<&'q str>,
+        query: Option<&str>,
         used: UsedHandles,
-        made: Option<Reach>,
     ) -> Option<Self> {
-        let told = places(operation)?.told.iter();
-        let told: Vec<_> =
-            told.filter(|told| told.when.is_met(&parameter, used.has(told.field.kind))).collect();
+        let places = places(operation)?;
+        let pairs = query.unwrap_or_default().split('&').filter_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decoded(name)?, decoded(value)?))
+        });
+        let parameters: Vec<(String, String)> = pairs.collect();
+        let parameter =
+            |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| &**value);
+        let is_told = |told: &&Told| told.when.is_met(parameter, used.has(told.field.kind));
+        let told: Vec<_> = places.told.iter().filter(is_told).collect();
         if told.is_empty() {
             return None;
         }
         let rewriter = Rewriter::new(told.iter().map(|told| told.field));
         let given = told.iter().filter(|told| told.when == When::Given).map(|told| told.field).collect();
-        Some(Self { keys, cluster: cluster.into(), owner: owner.clone(), used, made, given, rewriter })
+        Some(Self { keys, cluster: cluster.into(), owner: owner.clone(), used, made: None, given, rewriter })
+    }
+
+    /// These are all the needs of the request: what a use of a new handle will be judged by. Before this is said, and if there
+    /// are none on indices, new handles pass as they are.
+    pub fn made_by<'n>(&mut self, needs: impl IntoIterator<Item = &'n Need>) {
+        self.made = Reach::of(needs);
     }
 
     /// Reads the next bytes and appends to `out` what may be passed on.

@@ -35,7 +35,10 @@ pub struct Line {
 #[derive(Clone, Debug, Default)]
 pub struct UsedHandles {
     pub(crate) handles: Vec<UsedHandle>,
-    as_it_is: bool,
+    /// Some could be of anybody.
+    anybodys: bool,
+    /// One was named as the engine does, and no list of the engine's tells it.
+    raw: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -52,11 +55,16 @@ impl Caller<'_> {
     }
 
     /// Whether the body of this operation can name a handle, so that it has to be given to [`Self::body`] whole.
+    ///
+    /// A search of named indices takes no point in time: the engine refuses the two together.
     pub fn reads_body(operation: &Operation) -> bool {
-        places(operation.name).is_some_and(|places| places.in_body().next().is_some())
+        let search_of_indices = operation.name == "search" && operation.path != "/_search";
+        !search_of_indices && places(operation.name).is_some_and(|places| places.in_body().next().is_some())
     }
 
     /// The request line with the engine's handles in it. Path and query are those that `rest` accepted.
+    ///
+    /// What does not look like a wrapped handle stays as it is, and [`UsedHandles::needs`] takes account of it.
     pub fn line(
         &self,
         operation: &Operation,
@@ -128,9 +136,11 @@ impl Caller<'_> {
     }
 
     fn take(&self, kind: Kind, text: &str, used: &mut UsedHandles) -> Result<String, UnknownHandle> {
-        // Operators name tasks as the list of all tasks does, and free the scrolls of all; either needs everything.
-        if !text.starts_with(PREFIX) && (kind == Kind::Task || (kind == Kind::Scroll && text == "_all")) {
-            used.as_it_is = true;
+        if !text.starts_with(PREFIX) {
+            // Operators name tasks as the list of all tasks does, and free the scrolls of all.
+            let listed = kind == Kind::Task || (kind == Kind::Scroll && text == "_all");
+            used.raw |= !listed;
+            used.anybodys = true;
             return Ok(text.to_owned());
         }
         let unwrapped = self.keys.unwrap(&self.binding(kind), text)?;
@@ -146,6 +156,22 @@ impl Caller<'_> {
 }
 
 impl UsedHandles {
+    /// Whether the request used no handle that was given to this caller.
+    pub fn is_empty(&self) -> bool {
+        self.handles.is_empty()
+    }
+
+    /// Whether the request used a handle as the engine names it, which nobody is told who may not use the handles of
+    /// all: to such a caller it is unknown. Tasks do not count, since the list of all tasks tells them.
+    pub fn has_raw(&self) -> bool {
+        self.raw
+    }
+
+    /// Notes that a part of the request could name handles and was not read, so that it keeps all its needs.
+    pub fn note_unread(&mut self) {
+        self.anybodys = true;
+    }
+
     /// Whether the request used a handle of this kind that was given to this caller.
     pub fn has(&self, kind: Kind) -> bool {
         self.handles.iter().any(|handle| handle.kind == kind)
@@ -159,9 +185,9 @@ impl UsedHandles {
     /// What the request needs, given what `rest` says of its line and body: for a handle that could stand for anything,
     /// what this one stands for.
     ///
-    /// If a handle was used as the engine names it, or none at all, the needs stay as they are.
+    /// If a handle was used as the engine names it, or none at all, the needs stay as they are, with those of the others.
     pub fn needs(&self, operation: &Operation, asked: impl IntoIterator<Item = Need>) -> Vec<Need> {
-        let known = !self.handles.is_empty() && !self.as_it_is;
+        let known = !self.handles.is_empty() && !self.anybodys;
         // With a point in time, a search that names no index is not one of all indices.
         let of_pit = known && operation.name == "search" && self.has(Kind::Pit);
         let replaced = |need: &Need| match need.origin {
@@ -178,7 +204,7 @@ impl UsedHandles {
 }
 
 /// A name or value of a query, decoded as `rest` does.
-fn decoded(raw: &str) -> Option<String> {
+pub(crate) fn decoded(raw: &str) -> Option<String> {
     let spaced = raw.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }

@@ -1,9 +1,7 @@
 //! Whole exchanges: what an answer tells is used by the next request, by whoever it was told to.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use handles::{
-    Caller, Key, Keys, Kind, Line, Owner, Reach, RewriteError, UnknownHandle, UsedHandles, Wrapping,
-};
+use handles::{Caller, Key, Keys, Kind, Line, Owner, RewriteError, UnknownHandle, UsedHandles, Wrapping};
 use serde_json::{Value, json};
 
 fn keys() -> Keys {
@@ -20,6 +18,7 @@ struct Sent {
     target: String,
     body: String,
     needs: Vec<String>,
+    raw: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -66,9 +65,7 @@ fn exchange(
         }
     }
     let needs = used.needs(asked.operation, needs);
-    let parameter =
-        |name: &str| query?.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    let made = Reach::of(&needs);
+    let raw = used.has_raw();
     let sent = Sent {
         target: match line {
             Line { path, query: None } => path,
@@ -76,11 +73,13 @@ fn exchange(
         },
         body: rewritten,
         needs: needs.iter().map(ToString::to_string).collect(),
+        raw,
     };
     let text = answer.to_string();
-    let told = match Wrapping::new(&keys, "main", &owner, asked.operation.name, parameter, used, made) {
+    let told = match Wrapping::new(&keys, "main", &owner, asked.operation.name, query, used) {
         None => text,
         Some(mut wrapping) => {
+            wrapping.made_by(&needs);
             let mut out = Vec::new();
             for piece in text.as_bytes().chunks(5) {
                 wrapping.feed(piece, &mut out).unwrap();
@@ -153,7 +152,7 @@ fn a_scroll_goes_on_for_its_owner() {
         let found = sent("alice", method, &target, &body).unwrap();
         assert_eq!(
             found,
-            Sent { target: as_sent.into(), body: as_body.into(), needs: needs.clone() },
+            Sent { target: as_sent.into(), body: as_body.into(), needs: needs.clone(), raw: false },
             "{target}"
         );
         assert_eq!(sent("bob", method, &target, &body), Err(Refused::Unknown), "{target}");
@@ -196,8 +195,9 @@ fn a_search_without_a_handle_needs_what_it_did() {
     assert_eq!(sent("alice", "DELETE", "/_search/point_in_time", "").unwrap().needs, ["read on *"]);
 }
 
+/// It needs what it would without all this, and is told from what everybody may name.
 #[test]
-fn a_handle_as_the_engine_names_it_is_nobodys() {
+fn a_handle_as_the_engine_names_it_needs_everything() {
     for (method, target, body) in [
         ("GET", "/_search/scroll/RnI", ""),
         ("GET", "/_search/scroll?scroll_id=RnI", ""),
@@ -207,19 +207,46 @@ fn a_handle_as_the_engine_names_it_is_nobodys() {
         ("GET", "/_plugins/_asynchronous_search/abc", ""),
         ("POST", "/_plugins/_sql", r#"{"cursor":"d:abc"}"#),
     ] {
-        assert_eq!(sent("alice", method, target, body), Err(Refused::Unknown), "{target}");
+        let sent = sent("alice", method, target, body).unwrap();
+        assert!(sent.raw && sent.needs.contains(&"read on *".to_owned()), "{target}: {sent:?}");
+        assert_eq!((&*sent.target, &*sent.body), (target, body));
     }
-    // But for what the lists of all tasks tell, and all scrolls: these need everything, as before.
     for (method, target, needs) in [
         ("GET", "/_tasks/node:12", ["monitor on cluster", "read on *"].as_slice()),
         ("DELETE", "/_search/scroll/_all", &["read on *"]),
     ] {
-        assert_eq!(sent("alice", method, target, "").unwrap().needs, needs, "{target}");
+        let sent = sent("alice", method, target, "").unwrap();
+        assert_eq!(
+            (sent.raw, sent.needs.as_slice()),
+            (false, needs.iter().map(|need| (*need).to_owned()).collect::<Vec<_>>().as_slice()),
+            "{target}"
+        );
     }
     // One of them beside a handle of one's own changes nothing.
     let made = json!({ "_scroll_id": "RnI" });
     let id = told("alice", "GET", "/logs/_search?scroll=1m", "", &made, "_scroll_id");
-    let needs = sent("alice", "DELETE", &format!("/_search/scroll/{id},_all"), "").unwrap().needs;
+    for (other, raw) in [("_all", false), ("RnI", true)] {
+        let sent = sent("alice", "DELETE", &format!("/_search/scroll/{id},{other}"), "").unwrap();
+        assert_eq!(
+            (sent.needs.as_slice(), sent.raw),
+            (["read on *", "read on logs"].map(str::to_owned).as_slice(), raw)
+        );
+    }
+}
+
+/// What is not read could name the handle of anybody.
+#[test]
+fn beside_a_part_that_is_not_read_a_handle_changes_nothing() {
+    let (keys, owner) = (keys(), owner("alice"));
+    let caller = Caller { keys: &keys, cluster: "main", owner: &owner };
+    let made = json!({ "_scroll_id": "RnI" });
+    let id = told("alice", "GET", "/logs/_search?scroll=1m", "", &made, "_scroll_id");
+    let path = format!("/_search/scroll/{id}");
+    let asked = rest::inquire("POST", &path, None, Some("application/yaml")).unwrap();
+    let mut used = UsedHandles::default();
+    caller.line(asked.operation, &path, None, &mut used).unwrap();
+    used.note_unread();
+    let needs: Vec<_> = used.needs(asked.operation, asked.needs).iter().map(ToString::to_string).collect();
     assert_eq!(needs, ["read on *", "read on logs"]);
 }
 
@@ -271,13 +298,7 @@ fn one_kind_does_not_pass_for_another() {
 #[test]
 fn a_body_that_cannot_be_followed_is_refused() {
     for body in ["scroll_id=x", r#"{"scroll_id":7}"#, r#"{"scroll_id":"x"} x"#, "scroll_id: x"] {
-        assert!(
-            matches!(
-                sent("alice", "POST", "/_search/scroll", body),
-                Err(Refused::Body(_) | Refused::Unknown)
-            ),
-            "{body}"
-        );
+        assert!(matches!(sent("alice", "POST", "/_search/scroll", body), Err(Refused::Body(_))), "{body}");
     }
 }
 
@@ -286,9 +307,8 @@ fn a_handle_without_a_reach_passes_as_it_is() {
     let (keys, owner) = (keys(), owner("alice"));
     let used = UsedHandles::default();
     assert!(!used.has(Kind::Task));
-    let parameter = |_: &str| Some("false");
-    let mut wrapping =
-        Wrapping::new(&keys, "main", &owner, "indices.forcemerge", parameter, used, None).unwrap();
+    let query = Some("pretty&wait_for_completion=f%61lse");
+    let mut wrapping = Wrapping::new(&keys, "main", &owner, "indices.forcemerge", query, used).unwrap();
     let mut out = Vec::new();
     wrapping.feed(br#"{"task":"n:1"}"#, &mut out).unwrap();
     assert_eq!(out, br#"{"task":"n:1"}"#);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use handles::{Field, Kind, Used, When, places};
+use handles::{Caller, Field, Kind, Used, When, places};
 use rest::{Operation, Place, operations};
 
 /// Operations that take a handle and are left out on purpose: they are about the handles of everyone.
@@ -80,4 +80,26 @@ fn an_answer_tells_a_handle_on_its_condition() {
     }
     let deleted = places("delete_pit").unwrap().told[0];
     assert_eq!((deleted.field.path, deleted.when), (&["pits", "pit_id"][..], When::Given));
+}
+
+#[test]
+fn a_body_is_read_where_a_handle_can_stand_in_it() {
+    let reads: BTreeSet<String> = operations()
+        .iter()
+        .filter(|operation| Caller::reads_body(operation))
+        .map(|operation| format!("{} {}", operation.name, operation.path))
+        .collect();
+    let expected = [
+        "cat.pit_segments /_cat/pit_segments",
+        "clear_scroll /_search/scroll",
+        "clear_scroll /_search/scroll/{scroll_id}",
+        "delete_pit /_search/point_in_time",
+        "scroll /_search/scroll",
+        "scroll /_search/scroll/{scroll_id}",
+        "search /_search",
+        "sql.close /_plugins/_sql/close",
+        "sql.explain /_plugins/_sql/_explain",
+        "sql.query /_plugins/_sql",
+    ];
+    assert_eq!(reads.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }

@@ -16,6 +16,7 @@ pub(crate) struct Metadata {
     pub(crate) fetched_at: Duration,
     pub(crate) jwks_uri: Option<Url>,
     pub(crate) introspection_endpoint: Option<Url>,
+    pub(crate) token_endpoint: Option<Url>,
 }
 
 #[derive(Deserialize)]
@@ -23,6 +24,7 @@ struct Document {
     issuer: String,
     jwks_uri: Option<Url>,
     introspection_endpoint: Option<Url>,
+    token_endpoint: Option<Url>,
 }
 
 /// Fetches the document of `issuer`, whose parsed form is `base`, at `now` by the monotonic clock: first where OIDC puts it, then, if nothing
@@ -61,6 +63,8 @@ fn read(
         fetched_at: now,
         jwks_uri: document.jwks_uri,
         introspection_endpoint: document.introspection_endpoint,
+        // Judged by whoever uses it: keys are worth having without it.
+        token_endpoint: document.token_endpoint,
     })
 }
 

@@ -4,6 +4,9 @@
 //! Nothing in a token chooses how it is checked: its unverified `iss` selects a configured provider by exact equality,
 //! and algorithms, keys, audiences and types all come from that provider's configuration and documents (RFC 8725).
 //!
+//! [`Providers::client_credentials`] gets a client its own token with the credentials that it gave, and
+//! [`Providers::recall`] reads claims that were verified earlier under the rules of now.
+//!
 //! Keys are fetched ahead of time and kept fresh by [`Providers::run`]; a provider that is down leaves its last keys in
 //! use, for [`ProviderConfig::max_stale`] at most. Verified tokens belong in a [`TokenCache`], which forgets them at expiry and when a key is withdrawn.
 //!
@@ -45,6 +48,7 @@ mod provider;
 mod providers;
 mod rediscovery;
 mod refresh;
+mod relay;
 mod status;
 mod strict_json;
 mod validation;
@@ -57,4 +61,5 @@ pub use config::{ClaimNames, IntrospectionConfig, KeySource, ProviderConfig};
 pub use error::{ConfigError, FetchError, TokenError};
 pub use identity::Identity;
 pub use providers::Providers;
+pub use relay::{ClientProof, ProviderRefusal, RelayError};
 pub use status::ProviderStatus;

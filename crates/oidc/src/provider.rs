@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::sync::Cache;
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use transport::HttpClient;
 use url::Url;
 
@@ -25,6 +27,8 @@ use crate::{
 const MAX_DOCUMENT: usize = 1024 * 1024;
 /// How many key ids that turned out not to exist are remembered.
 const UNKNOWN_KEYS: usize = 1024;
+/// Calls of the token endpoint at the same time; more are refused.
+const MAX_RELAYS: usize = 32;
 
 /// A provider: what it is configured to be and what was fetched from it.
 pub(crate) struct Provider {
@@ -43,6 +47,8 @@ pub(crate) struct Provider {
     pub(crate) epoch: Arc<AtomicU64>,
     pub(crate) unknown_keys: Cache<[u8; 32], Duration>,
     introspector: Introspector,
+    /// Calls of the token endpoint at the same time.
+    pub(crate) relays: Semaphore,
     health: Mutex<Health>,
 }
 
@@ -68,6 +74,7 @@ impl Provider {
             epoch,
             unknown_keys: Cache::new(UNKNOWN_KEYS),
             introspector: Introspector::new(),
+            relays: Semaphore::new(MAX_RELAYS),
             health: Mutex::default(),
             config,
         })
@@ -187,6 +194,18 @@ impl Provider {
         };
         let endpoint = Endpoint { http: &self.http, url: &url, config };
         self.introspector.introspect(endpoint, token, now, check, report).await
+    }
+
+    /// Whom claims of this issuer speak for that were verified earlier.
+    pub(crate) fn recall(&self, claims: Map<String, Value>) -> Result<Identity, TokenError> {
+        let audience_optional = self
+            .config
+            .introspection
+            .as_ref()
+            .is_some_and(|introspection| introspection.allow_missing_audience);
+        let names = (&self.name, &self.issuer);
+        let source = Source::Recorded { audience_optional };
+        validation::claims(&self.config, names, None, claims, self.clock.unix(), source)
     }
 
     fn introspection_endpoint(&self) -> Option<Url> {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::jws::{self, Jws};
@@ -87,6 +88,20 @@ impl Providers {
         };
         let provider = self.by_issuer.get(issuer).ok_or(TokenError::UnknownIssuer)?;
         provider.check_jwt(token, jws).await
+    }
+
+    /// Whom claims of an earlier token speak for, by the rules of now: the issuer must still be configured, and audience,
+    /// required claims and the places of scopes, groups, user and client are those of today. Expiry is not looked at, and
+    /// [`Identity::expires_at`] is no more than what the claims say.
+    ///
+    /// For whoever keeps the claims of a token that [`authenticate`](Self::authenticate) accepted.
+    pub fn recall(&self, issuer: &str, claims: Map<String, Value>) -> Result<Identity, TokenError> {
+        self.by_issuer.get(issuer).ok_or(TokenError::UnknownIssuer)?.recall(claims)
+    }
+
+    /// The provider with this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.all.iter().find(|provider| *provider.name == *name)
     }
 
     async fn introspect(&self, token: &BearerToken) -> Result<Identity, TokenError> {

@@ -5,6 +5,7 @@ mod attacks;
 mod introspection;
 mod keys;
 mod refresh;
+mod relay;
 mod shapes;
 mod stale;
 mod stand_in;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use data_encoding::BASE64;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -29,6 +29,9 @@ pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const AUDIENCE: &str = "https://search.example";
 pub(crate) const CLIENT: (&str, &str) = ("proxy", "s3cret");
 
+/// A request to the token endpoint: `Authorization` and form.
+pub(crate) type TokenCall = (Option<HeaderValue>, Vec<(String, String)>);
+
 /// What the stand-in answers; tests change it between calls.
 #[derive(Default)]
 pub(crate) struct Answers {
@@ -46,6 +49,10 @@ pub(crate) struct Answers {
     pub(crate) jwks_body: Option<Vec<u8>>,
     /// Introspection responses by token; others are inactive.
     pub(crate) tokens: HashMap<String, Value>,
+    /// The answer of the token endpoint.
+    pub(crate) token: Option<(StatusCode, Value)>,
+    /// The last request to it: `Authorization` and form.
+    pub(crate) token_request: Option<TokenCall>,
     /// Requests so far, by path.
     pub(crate) asked: HashMap<String, usize>,
 }
@@ -88,7 +95,7 @@ impl StandIn {
                             &gates.all
                         };
                         let _open = gate.acquire().await.unwrap();
-                        Ok::<_, Infallible>(answer(&answers.lock().unwrap(), &issuer, &request))
+                        Ok::<_, Infallible>(answer(&mut answers.lock().unwrap(), &issuer, &request))
                     }
                 });
                 tokio::spawn(async move {
@@ -119,6 +126,11 @@ impl StandIn {
 
     pub(crate) fn requests(&self, path: &str) -> usize {
         self.answers.lock().unwrap().asked.get(path).copied().unwrap_or(0)
+    }
+
+    /// The last request to the token endpoint: `Authorization` and form.
+    pub(crate) fn token_request(&self) -> TokenCall {
+        self.answers.lock().unwrap().token_request.clone().unwrap()
     }
 
     /// How often the discovery document was asked for.
@@ -211,7 +223,7 @@ async fn received(request: Request<Incoming>) -> Request<Bytes> {
     Request::from_parts(head, body.collect().await.unwrap().to_bytes())
 }
 
-fn answer(answers: &Answers, issuer: &str, request: &Request<Bytes>) -> Response<Full<Bytes>> {
+fn answer(answers: &mut Answers, issuer: &str, request: &Request<Bytes>) -> Response<Full<Bytes>> {
     if let Some(status) = answers.status {
         let response = Response::builder().status(status).header(header::LOCATION, "/realms/test/keys");
         return response.body(Full::default()).unwrap();
@@ -244,6 +256,15 @@ fn answer(answers: &Answers, issuer: &str, request: &Request<Bytes>) -> Response
             for (name, value) in &answers.jwks_headers {
                 response.headers_mut().insert(*name, value.parse().unwrap());
             }
+            response
+        }
+        "/realms/test/token" => {
+            let fields = url::form_urlencoded::parse(request.body()).into_owned().collect();
+            let authorization = request.headers().get(header::AUTHORIZATION).cloned();
+            answers.token_request = Some((authorization, fields));
+            let (code, body) = answers.token.clone().unwrap_or((StatusCode::NOT_FOUND, Value::Null));
+            let mut response = json(body);
+            *response.status_mut() = code;
             response
         }
         "/realms/test/introspect" => {

@@ -26,8 +26,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let operations: BTreeSet<&str> = rows.iter().map(|row| &*row.name).collect();
     let shapes = shapes::parse(&fs::read_to_string("data/shapes.tsv")?)?;
+    let bodies = fs::read_to_string("data/bodies.tsv")?;
+    let named_in_body = rows.iter().filter(|row| row.named_in_body()).map(|row| &*row.name).collect();
+    shapes::check_unread(&fs::read_to_string("data/unread.tsv")?, &bodies, &named_in_body)?;
     let surfaces = fs::read_to_string("data/surfaces.tsv")?;
-    let bodies = shapes.render_bodies(&fs::read_to_string("data/bodies.tsv")?, &surfaces, &operations)?;
+    let bodies = shapes.render_bodies(&bodies, &surfaces, &operations)?;
     fs::write(out.join("shapes.rs"), format!("{}\n{bodies}", shapes.render()))?;
     Ok(())
 }

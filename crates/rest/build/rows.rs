@@ -19,6 +19,13 @@ struct Demand {
     place: String,
 }
 
+impl Row {
+    /// Whether the body or the text of a query names what the operation is done to.
+    pub(crate) fn named_in_body(&self) -> bool {
+        self.demands.iter().any(|demand| ["Body", "QueryLanguage"].contains(&&*demand.place))
+    }
+}
+
 const METHODS: [&str; 6] = ["Get", "Head", "Post", "Put", "Patch", "Delete"];
 const ACTIONS: [&str; 5] = ["Read", "Write", "Manage", "Monitor", "Admin"];
 const HEADER: &str = "method\tpath\tname\taction\tplace\tremark";

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 const SHAPES_HEADER: &str = "shape\tkeys\tvalue\tremark";
 const BODIES_HEADER: &str = "operation\tformat\tshape\tunnamed";
+const UNREAD_HEADER: &str = "operation\treason";
 
 #[derive(Clone, Default)]
 struct Shape {
@@ -13,6 +14,10 @@ struct Shape {
     scalar: Option<Value>,
     unnamed: Option<Value>,
     includes: Vec<String>,
+    /// Dots in keys stand for nesting.
+    dotted: bool,
+    /// Keys may be many and repeat, since each is judged by itself.
+    repeats: bool,
 }
 
 /// What stands under a key: as Rust, with what it leads to.
@@ -22,6 +27,28 @@ struct Value {
     leads_to: Vec<usize>,
     actions: u8,
     cluster: bool,
+    /// Whether it can need whatever the operation does, on everything.
+    everything: bool,
+}
+
+/// Holds `unread.tsv` against `bodies.tsv`: each operation that is named in its body is in just one of them.
+pub(crate) fn check_unread(text: &str, bodies: &str, named_in_body: &BTreeSet<&str>) -> Result<(), String> {
+    let read: BTreeSet<&str> = rows::<4>(bodies, BODIES_HEADER)?.into_iter().map(|(_, row)| row[0]).collect();
+    let mut unread = BTreeSet::new();
+    for (line, [operation, reason]) in rows(text, UNREAD_HEADER)? {
+        let right = named_in_body.contains(operation) && !read.contains(operation);
+        if !right || reason.is_empty() || !unread.insert(operation) {
+            return Err(format!(
+                "unread.tsv, line {line}: {operation:?} needs a reason, one line, a place 'body', and no row in bodies.tsv"
+            ));
+        }
+    }
+    match named_in_body.iter().find(|name| !read.contains(*name) && !unread.contains(*name)) {
+        Some(name) => {
+            Err(format!("{name:?} has a place in its body: give it a row in bodies.tsv or unread.tsv"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The shapes, in the order of their first rows.
@@ -31,7 +58,7 @@ pub(crate) struct Shapes {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Shapes, String> {
-    let rows = rows(text, SHAPES_HEADER)?;
+    let rows = rows::<4>(text, SHAPES_HEADER)?;
     let mut names: Vec<String> = Vec::new();
     for (_, row) in &rows {
         if !names.iter().any(|known| known == row[0]) {
@@ -48,7 +75,7 @@ pub(crate) fn parse(text: &str) -> Result<Shapes, String> {
     Ok(Shapes { names, shapes })
 }
 
-fn rows<'t>(text: &'t str, header: &str) -> Result<Vec<(usize, [&'t str; 4])>, String> {
+fn rows<'t, const N: usize>(text: &'t str, header: &str) -> Result<Vec<(usize, [&'t str; N])>, String> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
     if lines.next().map(|(_, line)| line) != Some(header) {
         return Err(format!("the first line that is no comment must be {header:?}"));
@@ -56,7 +83,8 @@ fn rows<'t>(text: &'t str, header: &str) -> Result<Vec<(usize, [&'t str; 4])>, S
     let columns = |(at, line): (usize, &'t str)| {
         let columns: Vec<&str> = line.split('\t').collect();
         let found = columns.len();
-        let row = columns.try_into().map_err(|_| format!("line {}: {found} columns instead of 4", at + 1))?;
+        let row =
+            columns.try_into().map_err(|_| format!("line {}: {found} columns instead of {N}", at + 1))?;
         Ok((at + 1, row))
     };
     lines.map(columns).collect()
@@ -80,6 +108,8 @@ fn add(shapes: &mut [Shape], names: &[String], row: &[&str; 4]) -> Result<(), St
             "*" => shape.other.replace((0, value.clone())).is_none(),
             "$" => shape.scalar.replace(value.clone()).is_none(),
             "!" => shape.unnamed.replace(value.clone()).is_none(),
+            "." => !std::mem::replace(&mut shape.dotted, true),
+            "~" => !std::mem::replace(&mut shape.repeats, true),
             key => match key.strip_prefix("@index:") {
                 Some(of) => shape.other.replace((actions(of)?, value.clone())).is_none(),
                 None => shape.keys.insert(key.to_owned(), value.clone()).is_none(),
@@ -108,6 +138,8 @@ fn include(shapes: &mut [Shape], names: &[String], at: usize, depth: usize) -> R
         shape.other = shape.other.take().or(other.other);
         shape.scalar = shape.scalar.take().or(other.scalar);
         shape.unnamed = shape.unnamed.take().or(other.unnamed);
+        shape.dotted |= other.dotted;
+        shape.repeats |= other.repeats;
     }
     Ok(())
 }
@@ -123,14 +155,28 @@ fn actions(list: &str) -> Result<u8, String> {
 const READ: u8 = 1;
 
 fn parse_value(text: &str, names: &[String]) -> Result<Value, String> {
-    let plain = |rust: String| Value { rust, leads_to: Vec::new(), actions: 0, cluster: false };
+    let plain =
+        |rust: String| Value { rust, leads_to: Vec::new(), actions: 0, cluster: false, everything: false };
     let acting = |rust: String, actions| Value { actions, ..plain(rust) };
     let leading = |rust: String, to: Vec<usize>| Value { leads_to: to, ..plain(rust) };
     let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
     Ok(match (kind, rest) {
         ("any", "") => plain("Any".into()),
         ("scalar", "") => plain("Scalar".into()),
-        ("everything", "") => plain("Everything".into()),
+        ("everything", of) => {
+            let beside = if of.is_empty() { 0 } else { actions(of)? };
+            Value { everything: true, ..acting(format!("Everything(ActionSet({beside}))"), beside) }
+        }
+        ("if" | "unless", rest) => {
+            let (word, then) = rest.split_once(':').ok_or("write if:<word>:<value>")?;
+            let then = parse_value(then, names)?;
+            if !then.leads_to.is_empty() {
+                return Err("what depends on a word cannot be a shape".into());
+            }
+            let when = kind == "if";
+            let rust = format!("When {{ word: {word:?}, equal: {when}, then: &Spec::{} }}", then.rust);
+            Value { rust, ..then }
+        }
         ("states", "") => plain("States".into()),
         ("handle", "") => acting("Handle".into(), READ),
         ("sql", "") => acting("Sql".into(), READ),
@@ -177,11 +223,12 @@ impl Shape {
 }
 
 impl Shapes {
-    /// The actions that anything in a body of this shape can need, and whether the cluster itself can be.
-    fn reach(&self, roots: &[usize]) -> (u8, bool) {
+    /// The actions that anything in a body of this shape can need, whether the cluster itself can be needed, and
+    /// whether anything can be needed at all.
+    fn reach(&self, roots: &[usize]) -> (u8, bool, bool) {
         let mut seen = BTreeSet::new();
         let mut open = roots.to_vec();
-        let mut reached = (0, false);
+        let mut reached = (0, false, false);
         while let Some(at) = open.pop() {
             if !seen.insert(at) {
                 continue;
@@ -191,9 +238,11 @@ impl Shapes {
             for value in shape.values() {
                 reached.0 |= value.actions;
                 reached.1 |= value.cluster;
+                reached.2 |= value.everything;
                 open.extend(&value.leads_to);
             }
         }
+        reached.2 |= reached.1 || reached.0 != 0;
         reached
     }
 
@@ -211,10 +260,12 @@ impl Shapes {
             };
             let _ = writeln!(
                 out,
-                "Shape {{ name: {name:?}, keys: &[{}], other: {other}, scalar: {}, unnamed: {} }},",
+                "Shape {{ name: {name:?}, keys: &[{}], other: {other}, scalar: {}, unnamed: {}, dotted: {}, repeats: {} }},",
                 keys.collect::<Vec<_>>().join(", "),
                 optional(&shape.scalar),
                 optional(&shape.unnamed),
+                shape.dotted,
+                shape.repeats,
             );
         }
         out.push_str("];\n");
@@ -233,8 +284,8 @@ impl Shapes {
         operations: &BTreeSet<&str>,
     ) -> Result<String, String> {
         let mut bodies = BTreeMap::new();
-        let own = rows(text, BODIES_HEADER)?.into_iter().map(|row| (true, row));
-        let others = rows(surfaces, BODIES_HEADER)?.into_iter().map(|row| (false, row));
+        let own = rows::<4>(text, BODIES_HEADER)?.into_iter().map(|row| (true, row));
+        let others = rows::<4>(surfaces, BODIES_HEADER)?.into_iter().map(|row| (false, row));
         for (own, (line, [operation, format, shape, unnamed])) in own.chain(others) {
             let file = if own { "bodies.tsv" } else { "surfaces.tsv" };
             let refuse = |error: String| format!("{file}, line {line}: {error}");
@@ -261,8 +312,8 @@ impl Shapes {
             if let Some(then) = then {
                 roots.push(position(&self.names, then).map_err(refuse)?);
             }
-            let (actions, cluster) = self.reach(&roots);
-            if actions == 0 {
+            let (actions, cluster, something) = self.reach(&roots);
+            if !something {
                 return Err(refuse("such a body names nothing".into()));
             }
             let row = format!(

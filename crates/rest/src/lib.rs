@@ -49,6 +49,7 @@
 //! [`inquire`] leaves to a [`BodyReader`] what stands in the body. It reads pieces as they come and keeps almost
 //! nothing of them: the names of indices, and for each open object the hashes of its keys.
 //!
+//! * `data/unread.tsv` holds the operations that are named in bodies nobody reads, with the reasons: they need everything.
 //! * `data/shapes.tsv` says for every kind of object which of its keys can name an index, hold another query, or
 //!   neither; `data/bodies.tsv` says which kind each operation's body is. A key is only what its place makes it: a
 //!   field may be called `index`.
@@ -64,7 +65,10 @@
 //!   everything, with [`Origin::Body`]. A point in time or a cursor does with [`Origin::Handle`].
 //! * Settings of an index that choose its pipelines (`default_pipeline`, `final_pipeline`, `search.default_pipeline`)
 //!   do as the parameter `pipeline` does, however they are nested, and wherever settings are given: with a new index,
-//!   a copy of one, a rollover, a template, or `_settings`.
+//!   a copy of one, a rollover, a template, or `_settings`. So do a policy of Index State Management, the components of
+//!   a template, and a setting without a row.
+//! * In mappings only the type `percolator` matters: whoever writes a document with such a field has the engine look
+//!   up what the query in it names. Making such a field needs `read` of everything beside.
 //! * A body that is streamed in batches (`_bulk/stream`) is not read: the engine takes each piece of the transfer
 //!   for a bulk of its own, so the lines of it depend on how it is cut on the way.
 //!

@@ -11,7 +11,7 @@ const KINDS: [(Kind, &str); 10] = [
     (Kind::Path, "indices in the path"),
     (Kind::All, "every index, since none is named or the answer tells of all"),
     (Kind::BodyRead, "what the body names, read exactly"),
-    (Kind::BodyEverything, "every index, since the body can name any and is not read"),
+    (Kind::BodyEverything, "every index, since the body can name any and is not read on purpose"),
     (Kind::QueryText, "what the query text names, read exactly"),
     (Kind::Handle, "every index, since a handle can stand for any"),
     (Kind::Cluster, "the cluster"),
@@ -67,7 +67,7 @@ fn bodies(table: &str) -> BTreeSet<&str> {
 }
 
 /// The section of the page.
-pub(super) fn section(table: &str, bodies_table: &str) -> String {
+pub(super) fn section(table: &str, bodies_table: &str, unread_table: &str) -> String {
     let rows = rows(table);
     let bodies = bodies(bodies_table);
     let mut section = format!(
@@ -96,12 +96,32 @@ pub(super) fn section(table: &str, bodies_table: &str) -> String {
         |row: &&Row<'_>| row.demands.iter().any(|(place, _)| matches!(*place, "body" | "querylang"));
     let named_in_body = names(rows.iter().filter(in_body));
     let beside = bodies.difference(&named_in_body).count();
+    let unread: Vec<(&str, &str)> = unread_table
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .skip(1)
+        .filter_map(|line| line.split_once('\t'))
+        .collect();
+    let reasoned: BTreeSet<&str> = unread.iter().map(|(name, _)| *name).collect();
+    let unknown =
+        named_in_body.iter().filter(|name| !bodies.contains(*name) && !reasoned.contains(*name)).count();
     let _ = writeln!(
         section,
         "\nBodies are read on clusters with `read_bodies`: of {} operations in all. For {beside} of them the request line says what is touched, \
          and the body is read for what it can name beside. Without `read_bodies` the lines above that say \"read exactly\" need every index.",
         bodies.len(),
     );
+    let _ = writeln!(
+        section,
+        "\n## Bodies that are not read\n\nOf the {} operations that are named in their bodies, {} are read, {} need every index on purpose, and {unknown} are undecided. \
+         The reasons, from `crates/rest/data/unread.tsv`:\n\n| Operation | Needs its action on every index, because |\n| --- | --- |",
+        named_in_body.len(),
+        named_in_body.intersection(&bodies).count(),
+        reasoned.len(),
+    );
+    for (name, reason) in unread {
+        let _ = writeln!(section, "| `{name}` | {reason} |");
+    }
     section.push_str(&refused());
     section
 }
@@ -157,13 +177,16 @@ fn a_route_counts_once_for_each_thing_it_needs() {
                  POST\t/{index}/_bulk\tbulk\twrite\tpath:index+body\t\n\
                  PUT\t/{index}/_bulk\tbulk\twrite\tpath:index+body\t\n\
                  POST\t/_x\tx\tmanage\tbody+all@read\t\n";
-    let section = section(table, "operation\tformat\tshape\tunnamed\nbulk\tbulk\taction_line\trefused\n");
+    let bodies = "operation\tformat\tshape\tunnamed\nbulk\tbulk\taction_line\trefused\n";
+    let section = section(table, bodies, "operation\treason\nx\tit says so\n");
     for line in [
         "| indices in the path | | 2 | | | | 2 | 1 |",
         "| every index, since none is named or the answer tells of all | 1 | | | | | 1 | 1 |",
         "| what the body names, read exactly | | 2 | | | | 2 | 1 |",
-        "| every index, since the body can name any and is not read | | | 1 | | | 1 | 1 |",
+        "| every index, since the body can name any and is not read on purpose | | | 1 | | | 1 | 1 |",
         "| any of these | 1 | 2 | 1 | | | 3 | 2 |",
+        "Of the 2 operations that are named in their bodies, 1 are read, 1 need every index on purpose, and 0 are undecided.",
+        "| `x` | it says so |",
     ] {
         assert!(section.contains(line), "{line} in {section}");
     }

@@ -31,8 +31,11 @@ pub(super) fn rows(table: &str) -> Vec<Row<'_>> {
 #[test]
 fn the_page_of_operations_is_the_table() {
     let mut expected = page(&read("crates/rest/data/operations.tsv"));
-    expected +=
-        &counts::section(&read("crates/rest/data/operations.tsv"), &read("crates/rest/data/bodies.tsv"));
+    expected += &counts::section(
+        &read("crates/rest/data/operations.tsv"),
+        &read("crates/rest/data/bodies.tsv"),
+        &read("crates/rest/data/unread.tsv"),
+    );
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         std::fs::write(root().join(PAGE), &expected).unwrap();
     }

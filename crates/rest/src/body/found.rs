@@ -67,9 +67,10 @@ impl Found {
         }
     }
 
-    /// Something that can reach any index.
-    pub(crate) fn everything(&mut self, origin: Origin, plan: &EnginePlan) {
-        for action in plan.everything.iter() {
+    /// Something that can reach any index, with these actions beside those of the operation.
+    pub(crate) fn everything(&mut self, beside: ActionSet, plan: &EnginePlan) {
+        let origin = Origin::Body;
+        for action in plan.everything.union(beside).iter() {
             self.once(action, Resource::Index(Target::everything()), origin);
         }
     }

@@ -21,7 +21,14 @@ pub(crate) enum Spec {
     },
     Default(ActionSet),
     Fixed(ActionSet, &'static str),
-    Everything,
+    /// Whatever the operation does, and these actions beside, on everything.
+    Everything(ActionSet),
+    /// `then` for a value that is this word, or for any other; otherwise nothing.
+    When {
+        word: &'static str,
+        equal: bool,
+        then: &'static Self,
+    },
     Handle,
     ClusterAdmin,
     States,
@@ -40,25 +47,38 @@ pub(crate) struct Shape {
     other: Option<(ActionSet, Spec)>,
     pub(crate) scalar: Option<Spec>,
     pub(crate) unnamed: Option<Spec>,
+    /// Whether dots in keys stand for nesting.
+    dotted: bool,
+    /// Whether keys may be many and repeat, since each is judged by itself.
+    pub(crate) repeats: bool,
 }
 
 impl Shape {
     /// What the key holds, and for which actions the key itself names an index.
     pub(crate) fn key(&self, key: &str) -> (ActionSet, Spec) {
-        match self.keys.binary_search_by(|(known, _)| (*known).cmp(key)) {
-            Ok(at) => (ActionSet::default(), self.keys[at].1),
-            // Settings are flattened with the empty key left out, so what is under it stands where the object does.
-            Err(_) if key.is_empty() => (ActionSet::default(), Spec::Unknown),
-            // In settings a `*` stands for all keys that match, those of pipelines among them.
-            Err(_) if key.contains('*') && self.reaches_everything() => {
-                (ActionSet::default(), Spec::Everything)
-            }
-            Err(_) => self.other.unwrap_or((ActionSet::default(), Spec::Unknown)),
+        match self.own(key) {
+            Some(spec) => (ActionSet::default(), spec),
+            None if self.dotted => (ActionSet::default(), self.nested(key)),
+            None => self.other.unwrap_or((ActionSet::default(), Spec::Unknown)),
         }
     }
 
-    fn reaches_everything(&self) -> bool {
-        self.keys.iter().any(|(_, spec)| matches!(spec, Spec::Everything))
+    fn own(&self, key: &str) -> Option<Spec> {
+        let at = self.keys.binary_search_by(|(known, _)| (*known).cmp(key)).ok()?;
+        Some(self.keys[at].1)
+    }
+
+    /// What a key holds in which dots stand for nesting. Settings are flattened so, with empty keys left out: what
+    /// is under one of these stands where another object does, so it is not understood.
+    fn nested(&self, key: &str) -> Spec {
+        let (first, rest) = key.split_once('.').unwrap_or((key, ""));
+        match self.own(first) {
+            Some(Spec::Shape(id)) if !rest.is_empty() => shape(id).key(rest).1,
+            Some(spec @ (Spec::Any | Spec::Everything(_))) => spec,
+            // It stands for all keys that match.
+            None if key.contains('*') => Spec::Everything(ActionSet::default()),
+            _ => Spec::Unknown,
+        }
     }
 }
 

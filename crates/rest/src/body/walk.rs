@@ -56,6 +56,26 @@ enum Frame {
     Names { actions: ActionSet, wildcard: bool, empty: bool },
 }
 
+/// A value that is no object or array.
+#[derive(Clone, Copy, Debug)]
+enum Leaf<'t> {
+    Text(&'t str),
+    False,
+    /// A number, `true` or `null`.
+    Other,
+}
+
+impl Leaf<'_> {
+    /// Whether it is this word, for an engine that reads the text `"false"` as `false`.
+    fn is(self, word: &str) -> bool {
+        match self {
+            Self::Text(text) => text == word,
+            Self::False => word == "false",
+            Self::Other => false,
+        }
+    }
+}
+
 /// A walk at work: with what it needs to know and where it puts what it finds.
 pub(crate) struct Walk<'w> {
     pub(crate) plan: &'w EnginePlan,
@@ -140,6 +160,11 @@ impl Walk<'_> {
         match shape(id).unnamed {
             Some(Spec::Default(actions)) => self.default(actions),
             Some(Spec::Fixed(actions, name)) => self.expression(actions, name, Origin::InBody, &mut false),
+            Some(Spec::Everything(beside)) => {
+                self.state.judged = true;
+                self.found.everything(beside, self.plan);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -197,16 +222,16 @@ impl Walk<'_> {
         self.found.not_understood(&self.state.key, self.plan);
     }
 
-    /// A value that is a text or, with `None`, a number, boolean or null.
-    fn leaf(&mut self, spec: Spec, text: Option<&str>) -> Result<(), BodyRefusal> {
-        match (spec, text) {
+    /// A value that is no object or array.
+    fn leaf(&mut self, spec: Spec, leaf: Leaf<'_>) -> Result<(), BodyRefusal> {
+        match (spec, leaf) {
             (Spec::Any | Spec::Scalar, _) => {}
             (Spec::Shape(id) | Spec::Split(id, _), _) => match shape(id).scalar {
                 // A shape's scalar is never a shape again, see the build script.
-                Some(spec) => return self.leaf(spec, text),
+                Some(spec) => return self.leaf(spec, leaf),
                 None => self.not_understood(),
             },
-            (Spec::Index { actions, main }, Some(text)) => {
+            (Spec::Index { actions, main }, Leaf::Text(text)) => {
                 self.name(main);
                 return self.expression(actions, text, Origin::InBody, &mut false);
             }
@@ -214,14 +239,19 @@ impl Walk<'_> {
             (Spec::Fixed(actions, name), _) => {
                 return self.expression(actions, name, Origin::InBody, &mut false);
             }
-            (Spec::Everything, _) => self.found.everything(Origin::Body, self.plan),
+            (Spec::Everything(beside), _) => self.found.everything(beside, self.plan),
+            (Spec::When { word, equal, then }, leaf) => {
+                if leaf.is(word) == equal {
+                    return self.leaf(*then, leaf);
+                }
+            }
             (Spec::Handle, _) => self.found.handle(),
             (Spec::ClusterAdmin, _) => self.found.cluster_admin(),
-            (Spec::States, Some(text)) => self.state.hidden |= states_include_hidden(text),
-            (Spec::Base64(id), Some(text)) => return inner::base64(self, id, text),
-            (Spec::Json(id), Some(text)) => return inner::text(self, id, text),
-            (Spec::Sql, Some(text)) => return self.tables(sql::tables(text)),
-            (Spec::Ppl, Some(text)) => return self.tables(ppl::tables(text)),
+            (Spec::States, Leaf::Text(text)) => self.state.hidden |= states_include_hidden(text),
+            (Spec::Base64(id), Leaf::Text(text)) => return inner::base64(self, id, text),
+            (Spec::Json(id), Leaf::Text(text)) => return inner::text(self, id, text),
+            (Spec::Sql, Leaf::Text(text)) => return self.tables(sql::tables(text)),
+            (Spec::Ppl, Leaf::Text(text)) => return self.tables(ppl::tables(text)),
             _ => self.not_understood(),
         }
         Ok(())
@@ -266,9 +296,9 @@ impl Walk<'_> {
             }
             Spec::Shape(_) | Spec::Scalar | Spec::States if !object => self.open_array(spec),
             Spec::Any => self.state.skipped = 1,
-            Spec::Everything | Spec::Handle | Spec::ClusterAdmin | Spec::Default(_) => {
+            Spec::Everything(_) | Spec::Handle | Spec::ClusterAdmin | Spec::Default(_) => {
                 self.state.skipped = 1;
-                return self.leaf(spec, None);
+                return self.leaf(spec, Leaf::Other);
             }
             _ => {
                 self.state.skipped = 1;
@@ -311,9 +341,12 @@ impl Walk<'_> {
 
     /// Refuses a second key of the same name in the open object.
     fn note_key(&mut self, key: &str) -> Result<(), JsonProblem> {
-        let Some(Frame::Object { keys_from, .. }) = self.state.frames.last() else {
+        let Some(Frame::Object { shape: id, keys_from, .. }) = self.state.frames.last() else {
             return Err(JsonProblem::Unexpected);
         };
+        if shape(*id).repeats {
+            return Ok(());
+        }
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let (hash, keys) = (hasher.finish(), &self.state.keys[*keys_from..]);
@@ -377,16 +410,17 @@ impl Sink for Walk<'_> {
             }
             outcome
         } else {
-            self.leaf(self.state.next, Some(text))
+            self.leaf(self.state.next, Leaf::Text(text))
         };
         outcome.map_err(|refusal| self.state.stop(refusal))
     }
 
-    fn scalar(&mut self, _: Scalar) -> Result<(), JsonProblem> {
+    fn scalar(&mut self, scalar: Scalar) -> Result<(), JsonProblem> {
         if self.state.skipped > 0 {
             return Ok(());
         }
-        let outcome = self.leaf(self.state.next, None);
+        let leaf = if scalar == Scalar::False { Leaf::False } else { Leaf::Other };
+        let outcome = self.leaf(self.state.next, leaf);
         outcome.map_err(|refusal| self.state.stop(refusal))
     }
 

@@ -16,7 +16,9 @@ pub enum Container {
 pub enum Scalar {
     /// `null`
     Null,
-    /// A number, `true` or `false`.
+    /// `false`
+    False,
+    /// A number or `true`.
     Other,
 }
 
@@ -90,7 +92,8 @@ pub struct Lexer {
     is_key: bool,
     high: Option<u16>,
     watches_templates: bool,
-    takes_arrays: bool,
+    /// What may stand at the top; `None`: either.
+    top: Option<Container>,
     after_brace: bool,
     number: Number,
     utf8: Utf8,
@@ -110,7 +113,7 @@ impl Lexer {
             is_key: false,
             high: None,
             watches_templates,
-            takes_arrays: false,
+            top: Some(Container::Object),
             after_brace: false,
             number: Number::ZERO,
             utf8: Utf8::default(),
@@ -120,7 +123,7 @@ impl Lexer {
     /// The same, which takes an array at the top, too.
     #[must_use]
     pub fn with_arrays(self) -> Self {
-        Self { takes_arrays: true, ..self }
+        Self { top: None, ..self }
     }
 
     /// Prepares for the next object.
@@ -205,7 +208,7 @@ impl Lexer {
             State::Start => match byte {
                 _ if white => {}
                 b'{' => self.open(Container::Object, sink)?,
-                b'[' if self.takes_arrays => self.open(Container::Array, sink)?,
+                b'[' if self.top.is_none() => self.open(Container::Array, sink)?,
                 0xEF => return Err(JsonProblem::ByteOrderMark),
                 _ => return Err(JsonProblem::NotAnObject),
             },
@@ -265,7 +268,7 @@ impl Lexer {
             b'{' => self.open(Container::Object, sink)?,
             b'[' => self.open(Container::Array, sink)?,
             b't' => self.state = word(b"rue", Scalar::Other),
-            b'f' => self.state = word(b"alse", Scalar::Other),
+            b'f' => self.state = word(b"alse", Scalar::False),
             b'n' => self.state = word(b"ull", Scalar::Null),
             _ => {
                 if !self.number.begin(byte) {

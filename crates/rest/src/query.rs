@@ -30,6 +30,9 @@ pub enum QueryProblem {
     /// A control character is percent-encoded in a name.
     #[error("a parameter's name holds a control character: remove it")]
     Control,
+    /// `a[b]`, which some parsers take for a part of `a`.
+    #[error("a parameter's name holds '[': repeat a parameter to give it several values")]
+    Nested,
     /// `&&`, a leading or trailing `&`, or `=value`.
     #[error("a parameter has no name: remove the superfluous '&' or name it")]
     EmptyName,

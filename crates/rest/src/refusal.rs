@@ -51,6 +51,12 @@ pub enum Refusal {
         /// The parameter.
         name: &'static str,
     },
+    /// A tenant of Dashboards in the query, where the proxy's rule about tenants would not see it.
+    #[error("the query parameter {name:?} chooses a tenant: choose it in the header securitytenant")]
+    TenantInQuery {
+        /// The parameter.
+        name: Box<str>,
+    },
     /// Dashboards would send the request to another cluster, with credentials of its own.
     #[error(
         "{name:?} sends the request to another cluster through a data source: this proxy serves none, remove it"
@@ -95,6 +101,7 @@ impl Refusal {
             Self::VariableInQuery { .. } => "variable_in_query",
             Self::Expression { .. } => "index_expression",
             Self::ParameterMissing { .. } => "parameter_missing",
+            Self::TenantInQuery { .. } => "tenant_in_query",
             Self::DataSource { .. } => "data_source",
             Self::UnknownOperation => "unknown_operation",
             Self::MethodNotAllowed { .. } => "method_not_allowed",

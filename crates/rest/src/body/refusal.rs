@@ -58,6 +58,12 @@ pub enum BodyRefusal {
         /// What is wrong.
         problem: LineProblem,
     },
+    /// A saved object of Dashboards without a type, or with one that is no text.
+    #[error("the saved object that ends at byte {at} has no type: give each one \"type\", a text")]
+    Untyped {
+        /// Where.
+        at: u64,
+    },
     /// A form that carries a file (RFC 7578).
     #[error("the form is refused at byte {at}: {problem}")]
     Multipart {
@@ -105,9 +111,6 @@ pub enum LineProblem {
     /// A line that says what the next one is for is very long.
     #[error("it is too long for an action or header line: shorten it")]
     Long,
-    /// A line that should be a saved object and has no `type`.
-    #[error("it is no saved object: give each a \"type\"")]
-    NoType,
     /// A blank line before the first header; versions of the engine could count lines differently then.
     #[error("it is blank, and comes before the first header: remove it")]
     Blank,
@@ -136,6 +139,7 @@ impl BodyRefusal {
             Self::Expression { .. } => "body_index_expression",
             Self::Unnamed { .. } => "body_names_no_index",
             Self::Line { .. } => "body_line",
+            Self::Untyped { .. } => "body_untyped",
             Self::Multipart { .. } => "body_multipart",
         }
     }
@@ -169,6 +173,7 @@ impl BodyRefusal {
             | Self::Inner { at, .. }
             | Self::Expression { at, .. }
             | Self::Unnamed { at }
+            | Self::Untyped { at }
             | Self::Line { at, .. }
             | Self::Multipart { at, .. } => Some(at),
         }

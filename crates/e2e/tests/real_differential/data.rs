@@ -6,7 +6,8 @@ use http::{Method, StatusCode};
 
 use crate::random::Sequence;
 
-/// How many expressions of an index each template is tried with, for each set of scopes.
+/// How many expressions of an index each template is tried with, for each set of scopes: anything, and then as many that are
+/// about what the scopes name, for most of anything is refused by both sides.
 const DRAWS: usize = 3;
 
 /// Names that exist, for `$other`.
@@ -34,6 +35,12 @@ impl Asked {
     pub(crate) fn is_misread_by_the_engine(&self) -> bool {
         let expression = format!("{},{}", self.index, self.target);
         expression.contains(",-") && (expression.contains("-absent") || expression.contains('<'))
+    }
+
+    /// Where one name is wanted, in a path or as an item of an array, a list is to the engine the name of an index that cannot exist,
+    /// and that no pattern of a role covers. The proxy judges what it would be as a list.
+    pub(crate) fn is_a_list_for_one_name(&self, status: StatusCode) -> bool {
+        self.index.contains(',') && (status == StatusCode::NOT_FOUND || self.body.contains("\"index\":["))
     }
 
     /// As in the files.
@@ -90,8 +97,10 @@ pub(crate) fn excuses() -> Vec<Excuse> {
 }
 
 /// What is asked with the `number`th set of scopes: the same in every run.
-pub(crate) fn requests(number: u64) -> Vec<Asked> {
+pub(crate) fn requests(number: u64, scopes: &str) -> Vec<Asked> {
     let targets: Vec<_> = lines(include_str!("targets.txt")).collect();
+    let near = about(scopes, &targets);
+    let near_others = about(scopes, &OTHERS);
     let mut asked = BTreeSet::new();
     for template in lines(include_str!("templates.txt")) {
         // Of its own, so that a new template does not change what the others are tried with.
@@ -103,9 +112,26 @@ pub(crate) fn requests(number: u64) -> Vec<Asked> {
             }
             asked.insert(read(template, &index, random.pick(&OTHERS)));
         }
+        for _ in 0..DRAWS {
+            let mut index = random.pick(&near).to_owned();
+            if random.below(4) == 0 {
+                index = format!("{},{index}", random.pick(&near));
+            }
+            asked.insert(read(template, &index, random.pick(&near_others)));
+        }
     }
     asked.extend(lines(include_str!("by-hand.txt")).map(|line| read(line, "", "")));
     asked.into_iter().collect()
+}
+
+/// Those of `names` that begin like the pattern of a scope; all, for scopes that name none of them.
+fn about<'n>(scopes: &str, names: &[&'n str]) -> Vec<&'n str> {
+    let patterns: Vec<_> = scopes.split(' ').filter_map(|scope| scope.split_once(':')).collect();
+    let begins = |name: &str| {
+        patterns.iter().any(|(_, pattern)| name.starts_with(pattern.split('*').next().unwrap_or_default()))
+    };
+    let near: Vec<_> = names.iter().copied().filter(|name| begins(name)).collect();
+    if near.is_empty() { names.to_vec() } else { near }
 }
 
 fn read(line: &str, index: &str, other: &str) -> Asked {

@@ -1,5 +1,7 @@
 //! What two answers to the same request say about who refused it.
 
+use std::collections::BTreeSet;
+
 use e2e::Reply;
 use http::StatusCode;
 use serde_json::Value;
@@ -11,6 +13,41 @@ pub(crate) struct Pair {
     pub(crate) proxied: Proxied,
     /// Directly, as the user with the roles of the scopes.
     pub(crate) direct: Direct,
+    /// Which indices the answers name, where both allow.
+    pub(crate) told: Told,
+}
+
+/// Which of the engine's names stand in two answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    /// How many stand in the one through the proxy.
+    pub(crate) all: usize,
+    /// Those that stand in it and not in the direct one.
+    pub(crate) more: Vec<String>,
+}
+
+impl Pair {
+    /// Judges both answers to one request. `names` are those that exist in the engine.
+    pub(crate) fn of(proxied: &Reply, direct: &Reply, names: &BTreeSet<String>) -> Self {
+        let both = proxied.status.is_success() && direct.status.is_success();
+        let told = if both { Told::of(proxied, direct, names) } else { Told::default() };
+        Self { proxied: Proxied::of(proxied), direct: Direct::of(direct), told }
+    }
+}
+
+impl Told {
+    fn of(proxied: &Reply, direct: &Reply, names: &BTreeSet<String>) -> Self {
+        let (proxied, direct) = (told(proxied, names), told(direct, names));
+        let more = proxied.difference(&direct).map(|&name| name.to_owned()).collect();
+        Self { all: proxied.len(), more }
+    }
+}
+
+/// Which of `names` stand in an answer, as whole words.
+fn told<'n>(reply: &Reply, names: &'n BTreeSet<String>) -> BTreeSet<&'n str> {
+    let text = reply.text();
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)));
+    words.filter_map(|word| names.get(word).map(String::as_str)).collect()
 }
 
 /// What the proxy made of a request.

@@ -27,8 +27,9 @@ impl Excused {
 
     fn in_words(&self) -> String {
         let mut words = format!(
-            "{} requests are excused, because the answer reveals and changes nothing: by `excused.txt` with the reason of each, and \
-             lists that hold an exclusion beside a missing name, where the engine takes the exclusion for a name",
+            "{} requests are excused, because the answer reveals and changes nothing: by `excused.txt` with the reason of each, \
+             lists that hold an exclusion beside a missing name, where the engine takes the exclusion for a name, and lists where one name \
+             is wanted, which to the engine is the name of an index that cannot exist",
             self.harmless
         );
         if self.open > 0 {
@@ -64,7 +65,8 @@ pub(crate) fn page(version: &str, tried: &[Tried], excused: &Excused) -> String 
         "# The proxy beside the engine's own roles\n\n\
          The same {} requests, through the proxy with the administrator of the engine behind it, and directly at OpenSearch \
          {version} as a user with exactly the roles that `engine-setup` makes for the scopes. Where the proxy lets through what \
-         the role refuses, the test fails; {}.\n\n\
+         the role refuses, the test fails; {}. It also fails where both allow and the answer through the proxy names an index, alias \
+         or data stream that the direct one does not.\n\n\
          This page is written by the test `real_differential` in `crates/e2e`, which also says there what is excused and holds the requests: \
          `templates.txt`, `targets.txt` and `by-hand.txt`.\n\n\
          ## By scopes\n\n\

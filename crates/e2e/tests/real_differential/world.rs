@@ -1,6 +1,6 @@
 //! The engine with its few indices and users, and the proxy before it.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use data_encoding::BASE64;
 use e2e::{Client, ProxyFiles, Real, RunningProxy, StandInProvider};
@@ -30,6 +30,8 @@ pub(crate) struct Caller {
 pub(crate) struct World {
     pub(crate) engine: EngineInfo,
     pub(crate) callers: Vec<Caller>,
+    /// Every index, alias and data stream of the engine.
+    pub(crate) names: BTreeSet<String>,
     proxied: Client,
     direct: Client,
     _proxy: RunningProxy,
@@ -63,7 +65,8 @@ impl World {
         let address = lookup_host(host).await.unwrap().next().unwrap();
         let proxied = Client::new(proxy.address, &proxy.ca());
         let direct = Client::new(address, Path::new(&engine.ca));
-        Self { engine, callers, proxied, direct, _proxy: proxy, _provider: provider }
+        let names = names(&engine.client().unwrap()).await;
+        Self { engine, callers, names, proxied, direct, _proxy: proxy, _provider: provider }
     }
 
     /// A connection to the proxy and one to the engine.
@@ -182,6 +185,16 @@ async fn seed(admin: &RestClient) {
     });
     admin.expect(&Method::PUT, "/_index_template/diff-stream", Some(&template)).await.unwrap();
     admin.expect(&Method::PUT, "/_data_stream/diff-stream", None).await.unwrap();
+}
+
+async fn names(admin: &RestClient) -> BTreeSet<String> {
+    let path = "/_resolve/index/*?expand_wildcards=all";
+    let all = admin.expect(&Method::GET, path, None).await.unwrap();
+    let kinds = ["indices", "aliases", "data_streams"];
+    let entries = kinds.iter().filter_map(|kind| all[*kind].as_array()).flatten();
+    let names: BTreeSet<_> = entries.filter_map(|entry| Some(entry["name"].as_str()?.to_owned())).collect();
+    assert!(INDICES.iter().all(|index| names.contains(*index)), "the engine lists what it has: {names:?}");
+    names
 }
 
 async fn tidy(admin: &RestClient) {

@@ -37,6 +37,8 @@ mod resolve;
 
 use std::collections::BTreeMap;
 
+use rest::Pattern;
+
 pub use listing::ListingError;
 pub use resolve::{Resolved, Wildcards};
 
@@ -44,6 +46,8 @@ pub use resolve::{Resolved, Wildcards};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Catalogue {
     names: BTreeMap<Box<str>, Entry>,
+    /// The names of aliases alone, in order: there are far fewer of them than of indices.
+    aliases: Vec<Box<str>>,
 }
 
 /// What one name is.
@@ -79,6 +83,33 @@ impl Catalogue {
     /// Every name with what it is, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.names.iter().map(|(name, entry)| (&**name, entry))
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is nothing on the cluster.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The aliases whose names `pattern` matches, in order, with the indices behind each. Unlike an index expression of the
+    /// engine's, a leading `*` matches names that begin with `.` here.
+    pub fn aliases_in<'c>(&'c self, pattern: &'c Pattern) -> impl Iterator<Item = (&'c str, &'c [Box<str>])> {
+        let text = pattern.as_str();
+        let (prefix, _) = text.split_once('*').unwrap_or((text, ""));
+        let first = self.aliases.partition_point(|name| &**name < prefix);
+        self.aliases[first..]
+            .iter()
+            .map(|name| &**name)
+            .take_while(move |name| name.starts_with(prefix))
+            .filter(move |name| pattern.matches(name))
+            .filter_map(|name| match self.names.get(name) {
+                Some(Entry::Alias { indices }) => Some((name, &**indices)),
+                _ => None,
+            })
     }
 
     /// The indices that `name` stands for: itself, or what is behind an alias or a data stream. Empty if there is nothing

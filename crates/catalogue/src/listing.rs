@@ -56,6 +56,9 @@ impl Catalogue {
         for DataStream { name, backing_indices } in data_streams {
             names.insert(name, Entry::DataStream { indices: backing_indices });
         }
-        Ok(Self { names })
+        let is_alias = |entry: &Entry| matches!(entry, Entry::Alias { .. });
+        let aliases =
+            names.iter().filter(|(_, entry)| is_alias(entry)).map(|(name, _)| name.clone()).collect();
+        Ok(Self { names, aliases })
     }
 }

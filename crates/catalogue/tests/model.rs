@@ -95,6 +95,22 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn the_aliases_in_a_pattern_are_those_that_it_matches(things in things(), pattern in "[.]?[ab*]{1,3}") {
+        let catalogue = catalogue(&things);
+        let parsed = rest::Pattern::parse(&pattern).unwrap();
+        let found: Vec<_> = catalogue.aliases_in(&parsed).map(|(name, _)| name.to_owned()).collect();
+        let expected: Vec<_> = things
+            .into_iter()
+            .filter(|(name, kind)| *kind == 0 && matches(&pattern, name))
+            .map(|(name, _)| name)
+            .collect();
+        prop_assert_eq!(found, expected);
+        prop_assert!(catalogue.aliases_in(&parsed).all(|(_, indices)| indices.len() == 1));
+    }
+}
+
 #[test]
 fn what_is_behind_a_name() {
     let catalogue = catalogue(&[("a".to_owned(), 5), ("b".to_owned(), 0), (".a".to_owned(), 2)]);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::{parts::Parts, report::Findings, tree::At};
 
+mod catalogue;
 mod cluster;
 mod dashboards;
 mod listeners;

@@ -303,6 +303,9 @@ pub struct Cluster {
     /// is always refused.
     #[serde(default)]
     pub narrow: bool,
+    /// Know what names stand for on this cluster, so that a request which names an alias is judged by the indices behind it. Off,
+    /// every name counts by itself. `{}` turns it on; `engine-setup` gives the proxy the engine role that it needs.
+    pub catalogue: Option<Catalogue>,
     /// How long connecting to a node may take before the next is tried.
     #[serde(default = "defaults::connect_timeout")]
     #[schemars(extend("x-min" = "100ms", "x-max" = "1m"))]
@@ -387,6 +390,26 @@ pub struct ProxyHeaders {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Forward {}
+
+/// Settings of `catalogue`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Catalogue {
+    /// How often the engine is asked for its names. After a change that went through this proxy it is asked at once.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "10m"))]
+    pub refresh: Duration,
+    /// How old its answer may be. Beyond, aliases count by their own name again, or, with `judge_aliases`, requests for indices are
+    /// refused with 503. Longer than `refresh`.
+    #[schemars(extend("x-min" = "200ms", "x-max" = "1h"))]
+    pub stale: Duration,
+    /// Refuse a request that a scope allows by the name or pattern of an alias, unless the indices behind the alias are allowed too. So
+    /// whoever may make aliases inside a pattern does not open other indices to those who hold the pattern.
+    pub judge_aliases: bool,
+    /// The user of `identity.backend_user.users` as whom the engine is asked. Needed with that identity, and only there; the other
+    /// identities have a name of the proxy's own.
+    #[schemars(length(min = 1))]
+    pub user: Option<String>,
+}
 
 /// Node health checks.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -616,6 +639,17 @@ impl Default for ProxyHeaders {
             roles_header: "x-proxy-roles".to_owned(),
             attribute_prefix: "x-proxy-ext-".to_owned(),
             attributes: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self {
+            refresh: Duration::from_secs(10),
+            stale: Duration::from_secs(60),
+            judge_aliases: false,
+            user: None,
         }
     }
 }

@@ -19,6 +19,7 @@ mod credential;
 mod identity;
 mod key;
 mod name;
+mod own;
 mod proxy_headers;
 pub mod setup;
 mod signed_jwt;

@@ -30,12 +30,14 @@ pub use self::{
     parts::{ActionGroup, Domain, IndexPermission, InternalUser, Role, RoleMapping},
     rest_calls::RestCall,
 };
-use crate::{EngineIdentity, IdentityError, name::encode_into};
+use crate::{EngineIdentity, IdentityError, name::encode_into, own::CATALOGUE_ROLE};
 
 /// What begins the name of every role and action group made here.
 const PREFIX: &str = "oauth_";
 /// The order of the domain in files, before the engine's defaults, which count from 0.
 const ORDER: i64 = -1;
+/// The role under which the proxy lists the names of a cluster. The roles of scopes have a colon in their names.
+const LISTER: &str = "oauth_catalogue";
 
 /// Why there is no set-up for a cluster.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +93,8 @@ pub struct Setup {
     /// The scopes that have a role, with its name.
     scopes: BTreeMap<String, String>,
     passwords: BTreeMap<String, config::value::Secret>,
+    /// Whether the proxy lists names.
+    lists: bool,
 }
 
 /// What the engine needs so that `cluster` of `config` works. Reads the key file of `signed_jwt`.
@@ -109,6 +113,7 @@ pub fn setup(config: &Config, cluster: &Cluster) -> Result<Setup, SetupError> {
         identity,
         scopes: BTreeMap::new(),
         passwords: BTreeMap::new(),
+        lists: false,
     };
     if let Identity::Forward(_) = cluster.identity {
         setup.notes.push(
@@ -125,6 +130,7 @@ pub fn setup(config: &Config, cluster: &Cluster) -> Result<Setup, SetupError> {
         setup.foreign_backend_roles.extend(mapping.grant.roles.iter().cloned());
     }
     setup.add_users(config, cluster);
+    setup.add_lister(cluster);
     setup.add_notes(&cluster.identity);
     Ok(setup)
 }
@@ -221,6 +227,33 @@ impl Setup {
         }
     }
 
+    /// What the proxy itself asks, so that it knows what names stand for.
+    fn add_lister(&mut self, cluster: &Cluster) {
+        let Some(catalogue) = &cluster.catalogue else { return };
+        let description = "What the OAuth proxy itself asks to know what names stand for".to_owned();
+        let role = Role {
+            description: description.clone(),
+            cluster_permissions: Vec::new(),
+            index_permissions: vec![IndexPermission {
+                index_patterns: vec!["*".to_owned()],
+                allowed_actions: vec![permissions::LISTING.to_owned()],
+            }],
+        };
+        let backend_roles = BTreeSet::from([CATALOGUE_ROLE.to_owned()]);
+        self.roles.insert(LISTER.to_owned(), role);
+        self.roles_mapping.insert(LISTER.to_owned(), RoleMapping { backend_roles, description });
+        if let Some(user) = catalogue.user.as_ref().and_then(|user| self.internal_users.get_mut(user)) {
+            user.backend_roles.insert(CATALOGUE_ROLE.to_owned());
+        }
+        self.lists = true;
+    }
+
+    /// The engine role that a backend role made here leads to.
+    fn role_of(&self, backend_role: &str) -> Option<&str> {
+        let lister = (self.lists && backend_role == CATALOGUE_ROLE).then_some(LISTER);
+        lister.or_else(|| self.scopes.get(backend_role).map(String::as_str))
+    }
+
     fn add_notes(&mut self, identity: &Identity) {
         match identity {
             Identity::SignedJwt(_) => self.notes.push(
@@ -240,7 +273,7 @@ impl Setup {
             ),
             Identity::Forward(_) => {}
         }
-        if self.roles.is_empty() {
+        if self.scopes.is_empty() {
             self.notes.push(
                 "No scope is known, so no role was made: list the scopes that your provider issues under `scopes` of the cluster, \
                  or grant scopes in `mappings`."

@@ -88,6 +88,8 @@ pub enum Origin {
     /// A part of the body is not understood, so it could name any index.
     #[serde(rename = "query_not_understood")]
     NotUnderstood,
+    /// It is behind a name that the request means.
+    Behind,
 }
 
 impl Origin {
@@ -103,6 +105,7 @@ impl Origin {
             Self::InBody => "the body names it",
             Self::InQueryText => "the query text names it",
             Self::NotUnderstood => "a part of the body is not understood and could name any index",
+            Self::Behind => "it is behind a name that the request means",
         }
     }
 }

@@ -6,7 +6,7 @@ use ::url::Url;
 use claims::ClaimPath;
 
 use super::{
-    Semantic, dashboards, unique,
+    Semantic, catalogue, dashboards, unique,
     url::{self, Http, Shape},
 };
 use crate::{
@@ -52,6 +52,7 @@ pub(super) fn check(clusters: &Section<Cluster>, findings: &mut Semantic<'_, '_>
         );
         health_path(at, &cluster.health.path, findings);
         identity(&at.key("identity"), &cluster.identity, findings);
+        catalogue::check(at, cluster, findings);
         dashboards::check(at, cluster, findings);
     }
 }

@@ -9,6 +9,9 @@ use rest::Action;
 /// Every caller may greet the engine (`GET /`), as clients do on connecting.
 pub(super) const GREETING: &str = "cluster:monitor/main";
 
+/// `GET /_resolve/index`, on every index: the names of indices, aliases and data streams, and nothing that is in them.
+pub(super) const LISTING: &str = "indices:admin/resolve/index";
+
 /// What an action on indices needs, as two action groups.
 pub(super) struct IndexAction {
     /// On the indices of the scope's pattern.

@@ -185,3 +185,28 @@ fn files_and_calls_say_the_same() {
     assert!(setup.to_json()["files"]["roles.yml"].is_string());
     assert!(setup.render().lines().filter(|l| l.starts_with('#')).all(|l| l.chars().count() <= 110));
 }
+
+#[test]
+fn whoever_lists_names_may_do_nothing_else() {
+    for (identity, users) in [
+        (headers(), 0),
+        (json!({ "backend_user": { "users": { "lister": "s3cret-1", "other": "s3cret-2" } } }), 2),
+    ] {
+        let mut config = configuration(&identity, &[], &json!([]));
+        assert!(setup(&config, &config.clusters[0]).unwrap().roles.is_empty());
+        let user = if users > 0 { json!({ "user": "lister" }) } else { json!({}) };
+        config.clusters[0].catalogue = Some(serde_json::from_value(user).unwrap());
+        let setup = setup(&config, &config.clusters[0]).unwrap();
+        let role = &setup.roles["oauth_catalogue"];
+        assert!(role.cluster_permissions.is_empty());
+        assert_eq!(role.index_permissions.len(), 1);
+        assert_eq!(role.index_permissions[0].allowed_actions, ["indices:admin/resolve/index"]);
+        let own = BTreeSet::from(["_proxy:catalogue".to_owned()]);
+        assert_eq!(setup.roles_mapping["oauth_catalogue"].backend_roles, own);
+        assert_eq!(setup.internal_users.len(), users);
+        for (name, user) in &setup.internal_users {
+            assert_eq!(user.backend_roles == own, name == "lister");
+        }
+        assert!(setup.notes.iter().any(|note| note.contains("No scope is known")));
+    }
+}

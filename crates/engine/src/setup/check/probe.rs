@@ -13,7 +13,7 @@ use super::{Finding, compare::matches};
 use crate::{
     Caller, Credential, EngineIdentity, IdentityError, KeyKind, SigningKey, generate_key,
     setup::{
-        ApiError, Setup,
+        ApiError, LISTER, Setup,
         api::{Api, Current},
     },
 };
@@ -52,7 +52,7 @@ fn probes<'a>(setup: &'a Setup, current: &'a Current) -> Vec<Probe<'a>> {
             .iter()
             .map(|(name, user)| {
                 let (scopes, foreign): (Vec<_>, Vec<_>) =
-                    user.backend_roles.iter().partition(|text| setup.scopes.contains_key(*text));
+                    user.backend_roles.iter().partition(|text| setup.role_of(text).is_some());
                 let given = current
                     .roles_mapping
                     .iter()
@@ -63,7 +63,7 @@ fn probes<'a>(setup: &'a Setup, current: &'a Current) -> Vec<Probe<'a>> {
                         "the engine accepts user `{name}` with the password of the proxy's configuration"
                     ),
                     credential: users.of(name),
-                    expected: scopes.into_iter().map(|text| setup.scopes[text].as_str()).collect(),
+                    expected: scopes.into_iter().filter_map(|text| setup.role_of(text)).collect(),
                     tolerated: everyones.iter().copied().chain(given).collect(),
                 }
             })
@@ -77,6 +77,12 @@ fn probes<'a>(setup: &'a Setup, current: &'a Current) -> Vec<Probe<'a>> {
                 expected: BTreeSet::from([role.as_str()]),
                 tolerated: everyones.clone(),
             })
+            .chain(setup.lists.then(|| Probe {
+                what: "the proxy itself may list the names of the cluster, and no more".to_owned(),
+                credential: setup.identity.for_catalogue(None, SystemTime::now()),
+                expected: BTreeSet::from([LISTER]),
+                tolerated: everyones.clone(),
+            }))
             .collect(),
     }
 }

@@ -1,0 +1,45 @@
+//! What names stand for on a cluster.
+
+use super::Semantic;
+use crate::{
+    model::{Cluster, Identity},
+    tree::At,
+};
+
+pub(super) fn check(at: &At, cluster: &Cluster, findings: &mut Semantic<'_, '_>) {
+    let Some(catalogue) = &cluster.catalogue else { return };
+    let at = at.key("catalogue");
+    if catalogue.stale <= catalogue.refresh {
+        findings.error(
+            &at.key("stale"),
+            format!(
+                "is not longer than `refresh`, which is {}: the answer would be too old before it is renewed",
+                catalogue.refresh
+            ),
+            "raise it, or lower `refresh`",
+        );
+    }
+    match (&cluster.identity, &catalogue.user) {
+        (Identity::Forward(_), _) => findings.error_at_key(
+            &at,
+            "needs an identity of the proxy's own, and `forward` has only the callers'",
+            "remove it, or use `signed_jwt`",
+        ),
+        (Identity::BackendUser(_), None) => findings.error_at_key(
+            &at,
+            "does not say as which user the engine is asked",
+            "add `user`, one of `identity.backend_user.users`",
+        ),
+        (Identity::BackendUser(backend), Some(user)) if !backend.users.contains_key(user) => findings.error(
+            &at.key("user"),
+            format!("`{user}` has no password under `identity.backend_user.users`"),
+            "add it there, or name another",
+        ),
+        (Identity::SignedJwt(_) | Identity::ProxyHeaders(_), Some(_)) => findings.error_at_key(
+            &at.key("user"),
+            "belongs to the identity `backend_user`",
+            "remove it: this identity has a name of the proxy's own",
+        ),
+        _ => {}
+    }
+}

@@ -25,6 +25,7 @@ mod glob;
 mod inquiry;
 mod mapper;
 mod mapping;
+mod overlap;
 mod rights;
 mod scope;
 mod text;

@@ -70,6 +70,11 @@ impl Condition {
         }
     }
 
+    /// Whether it holds for this token.
+    pub fn is_met_by(&self, subject: &impl Subject) -> bool {
+        self.holds(subject, &mut Vec::new())
+    }
+
     /// Whether it holds; adds the scopes that it matched to `matched`.
     pub(crate) fn holds<'s, S: Subject>(&self, subject: &'s S, matched: &mut Vec<&'s str>) -> bool {
         match self {

@@ -14,6 +14,8 @@ pub struct Rights {
     prefix_needed: bool,
     held: Vec<Right>,
     roles: Vec<Arc<str>>,
+    /// After [`Self::restrict`]: the rights that `held` was made from and that requests run under. Narrowest first.
+    origin: Option<Arc<[Right]>>,
 }
 
 /// A scope that counts, and under which engine roles and user what it allows runs.
@@ -27,7 +29,7 @@ pub(crate) struct Right {
 
 impl Rights {
     pub(crate) fn none(cluster: Arc<str>, prefix_needed: bool) -> Self {
-        Self { cluster, prefix_needed, held: Vec::new(), roles: Vec::new() }
+        Self { cluster, prefix_needed, held: Vec::new(), roles: Vec::new(), origin: None }
     }
 
     /// Whether nothing is allowed.
@@ -40,6 +42,11 @@ impl Rights {
         self.held.iter().map(|right| &right.text)
     }
 
+    /// The same scopes, to be compared with others.
+    pub fn held_scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.held.iter().map(|right| &right.scope)
+    }
+
     /// Engine roles that go with every request that is allowed.
     pub fn roles(&self) -> &[Arc<str>] {
         &self.roles
@@ -48,6 +55,24 @@ impl Rights {
     /// The cluster's name.
     pub fn cluster(&self) -> &Arc<str> {
         &self.cluster
+    }
+
+    /// These rights as far as the granted scopes reach: what is allowed after it is allowed by both.
+    ///
+    /// A granted scope counts where one held scope contains it whole. One with the name of another cluster does not count,
+    /// and neither does one that is held in part only. What is allowed then runs as it would without the restriction: the
+    /// permit names the narrowest held scope that allows it, with the roles and the user of that one, since the engine has
+    /// a role for this scope and none for what was granted.
+    #[must_use]
+    pub fn restrict(&self, granted: &[Scope]) -> Self {
+        let counts = |scope: &&Scope| {
+            scope.cluster.as_ref().is_none_or(|cluster| **cluster == *self.cluster)
+                && self.held.iter().any(|right| scope.grant.within(&right.scope.grant))
+        };
+        let origin = self.origin.clone().unwrap_or_else(|| self.held.clone().into());
+        let mut kept = Self { held: Vec::new(), origin: Some(origin), ..self.clone() };
+        granted.iter().filter(counts).for_each(|scope| kept.add(Right::new(scope.clone())));
+        kept.finish()
     }
 
     /// Whether all that is asked is allowed, and by which scopes.
@@ -75,7 +100,19 @@ impl Rights {
 
     /// Rights are kept narrowest first, so the first that allows is the narrowest.
     pub(crate) fn allowing(&self, need: &Need) -> Result<&Right, Denial> {
-        self.held.iter().find(|right| right.scope.allows(need)).ok_or_else(|| self.denial(need))
+        let allowing = |rights: &'_ [Right]| rights.iter().position(|right| right.scope.allows(need));
+        let found = allowing(&self.held).and_then(|at| match &self.origin {
+            None => self.held.get(at),
+            Some(origin) => allowing(origin).and_then(|at| origin.get(at)),
+        });
+        found.ok_or_else(|| self.denial(need))
+    }
+
+    /// The rights that a request could run under when it needs something within this one of [`Self::held`].
+    pub(crate) fn behind<'r>(&'r self, right: &'r Right) -> impl Iterator<Item = &'r Right> {
+        let origin = self.origin.iter().flat_map(|origin| origin.iter());
+        let own = self.origin.is_none().then_some(right);
+        own.into_iter().chain(origin.filter(|behind| behind.scope.grant.overlaps(&right.scope.grant)))
     }
 
     pub(crate) fn denial(&self, need: &Need) -> Denial {

@@ -7,4 +7,5 @@ mod grammar;
 mod inquiry;
 mod mapping;
 mod properties;
+mod restriction;
 mod subject;

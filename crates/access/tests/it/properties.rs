@@ -20,12 +20,12 @@ fn resources() -> impl Strategy<Value = String> {
     ]
 }
 
-fn scopes() -> impl Strategy<Value = String> {
+pub(crate) fn scopes() -> impl Strategy<Value = String> {
     (prop_oneof![4 => Just(""), 1 => Just("prod/"), 1 => Just("stage/")], actions(), resources())
         .prop_map(|(cluster, action, resource)| format!("{cluster}{action}:{resource}"))
 }
 
-fn asks() -> impl Strategy<Value = Ask> {
+pub(crate) fn asks() -> impl Strategy<Value = Ask> {
     let requests = prop::sample::select(vec![
         ("GET", "/{}/_search"),
         ("POST", "/{}/_update/1"),

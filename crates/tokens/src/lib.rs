@@ -1,0 +1,43 @@
+//! Managed tokens: secrets, records, issuance policy, revocation, and the store that keeps them.
+//!
+//! A managed token is opaque: a [`Secret`] of which only the SHA-256 is kept, in a [`Record`] with the claims of the provider
+//! token that was presented for it and the scopes that were granted. What it may do is worked out at each use, from those claims as
+//! mappings read them now, [restricted](access::Rights::restrict) to the granted scopes.
+//!
+//! * [`Policies::judge`] says on what [`Terms`] something may be issued. Pure.
+//! * [`Tokens`] issues, finds, lists, rotates, approves and revokes. It holds everything in memory, so that looking a token up
+//!   costs no I/O, and writes each change through to a [`Store`] before it acknowledges it.
+//! * [`EmbeddedStore`] is a file for one proxy.
+//!
+//! Times are given by the caller, so that one request is judged by one clock.
+
+mod base62;
+mod details;
+mod filter;
+mod id;
+mod index;
+mod party;
+mod policy;
+mod record;
+mod review;
+mod revocation;
+mod secret;
+mod store;
+mod token;
+mod tokens;
+
+pub use details::{Details, DetailsError};
+pub use filter::{Cursor, CursorError, Filter, Page, Sort, SortError, SortKey};
+pub use id::{IdError, RevocationId, TokenId};
+pub use party::Party;
+pub use policy::{Approval, Asked, Field, FieldError, Policies, Policy, PolicyError, Terms};
+pub use record::{Claims, ClaimsTooLarge, Decision, LastUsed, Presented, Record, State, Status};
+pub use review::{Finding, Reason, ReviewRules};
+pub use revocation::{Credential, Revocation, Revoked};
+pub use secret::{Digest, NoRandomness, PREFIX, Secret, SecretError};
+pub use store::{Change, Contents, EmbeddedStore, Store, StoreError, Version};
+pub use token::Token;
+pub use tokens::{
+    BulkRevoked, Grounds, Issued, Maintained, Refusal, RefusalReason, RevocationOrder, RevokedToken, Rotated,
+    Rotation, Settings, Tokens, TokensError,
+};

@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Inner, Tokens, TokensError, after};
+use crate::revocation::Revocations;
+use crate::{Change, Token};
+
+/// What maintenance did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Maintained {
+    /// Last uses that are with the store now.
+    pub last_uses: usize,
+    /// Tokens that ended long ago and are forgotten.
+    pub tokens: usize,
+    /// Revocations that are not needed any more.
+    pub revocations: usize,
+}
+
+impl Tokens {
+    /// Stores last uses, and forgets what ended long ago. To be called each minute or so, and once before the process ends:
+    /// uses since the last time are lost with it, and nothing else is.
+    pub async fn maintain(&self, now: Timestamp) -> Result<Maintained, TokensError> {
+        self.write(move |inner| maintain(inner, now)).await
+    }
+}
+
+async fn maintain(inner: Arc<Inner>, now: Timestamp) -> Result<Maintained, TokensError> {
+    let retention = inner.settings.retention;
+    let is_over = |token: &Token| {
+        token
+            .ended_at(now)
+            .is_some_and(|ended| after(ended, retention).is_ok_and(|forgotten| forgotten <= now))
+    };
+    let (over, kept): (Vec<Token>, Vec<Token>) = inner.index.all().into_iter().partition(is_over);
+    let uses: Vec<_> =
+        kept.into_iter().filter_map(|token| Some((token.take_unsaved_use()?, token))).collect();
+    let all = inner.revocations.load_full();
+    let done: Vec<_> = all.all().filter(|revocation| !revocation.is_kept(now)).cloned().collect();
+    let maintained = Maintained { last_uses: uses.len(), tokens: over.len(), revocations: done.len() };
+    if maintained == Maintained::default() {
+        return Ok(maintained);
+    }
+    let mut changes: Vec<Change> =
+        uses.iter().map(|(used, token)| Change::Used(token.id.clone(), *used)).collect();
+    changes
+        .extend(over.iter().map(|token| Change::Remove { id: token.id.clone(), expected: token.version() }));
+    changes.extend(done.iter().map(|revocation| Change::Withdraw(revocation.id.clone())));
+    if let Err(error) = inner.store.commit(changes).await {
+        for (_, token) in &uses {
+            token.mark_use_unsaved();
+        }
+        return Err(error.into());
+    }
+    for token in &over {
+        inner.index.remove(&token.id);
+    }
+    if !done.is_empty() {
+        let left = all.all().filter(|revocation| revocation.is_kept(now)).cloned();
+        inner.revocations.store(Arc::new(Revocations::new(left)));
+    }
+    Ok(maintained)
+}

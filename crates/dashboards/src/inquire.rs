@@ -23,6 +23,10 @@ pub fn inquire(
 ) -> Result<Inquiry, Refusal> {
     let segments = rest::path_segments(path)?;
     let (workspace, segments) = workspace_of(&segments);
+    // Some versions look for the workspace anywhere in the path.
+    if segments.iter().rev().skip(1).any(|segment| segment.raw == "w") {
+        return Err(Refusal::UnknownOperation);
+    }
     let parameters = Parameters::parse(query)?;
     let route = table::find(method, segments)?;
     let request = Request { route, segments, workspace, parameters, content_type };
@@ -67,8 +71,11 @@ impl Request<'_> {
             Kind::Typed => (self.with_type(whole())?, None),
             Kind::Create => {
                 // The workspaces of the body stand in for those of the path, so the place is only known at its end.
-                let places = self.places();
-                (self.with_type(Needs::new())?, Some(self.objects(Shape::Create, places)))
+                let (needs, at_end) = match self.workspace {
+                    Some(_) => (Needs::new(), self.places()),
+                    None => (whole(), Needs::new()),
+                };
+                (self.with_type(needs)?, Some(self.objects(Shape::Create, at_end)))
             }
             Kind::Find => (self.found(), None),
             Kind::ById => (whole(), Some(self.objects(Shape::List, Needs::new()))),
@@ -99,10 +106,13 @@ impl Request<'_> {
         self.workspace.clone().unwrap_or(Resource::Dashboards { workspace: None })
     }
 
-    /// The workspaces that the query names, and else the one of the path.
+    /// Where objects are made: in the workspaces that the query names, and else in the one of the path.
+    ///
+    /// That what is there already is not overwritten from another workspace is the work of the plugin for workspaces.
+    /// Only a path in a workspace tells that it is at work: without it no route begins with `/w`.
     fn places(&self) -> Needs {
-        let named = self.parameters.all("workspaces").map(types::workspace);
-        let mut needs: Needs = named.map(|place| self.need(place, Origin::Query)).collect();
+        let named = self.parameters.all("workspaces").filter(|_| self.workspace.is_some());
+        let mut needs: Needs = named.map(|id| self.need(types::workspace(id), Origin::Query)).collect();
         if needs.is_empty() {
             needs.push(self.need(self.here(), Origin::Path));
         }

@@ -27,9 +27,12 @@
 //! # Workspaces
 //!
 //! A right within one workspace is worth what Dashboards keeps to that workspace by itself. It does so where objects
-//! are made (created, imported), and where objects are looked for in workspaces that the query names. It
-//! does not where objects are reached by their id: `/w/a/api/saved_objects/dashboard/<id>` reaches an object of the
-//! workspace `b`. Such routes need all of Dashboards.
+//! are looked for in workspaces that the query names, and, on a path in a workspace, where objects are made (created,
+//! imported). It does not where objects are reached by their id: `/w/a/api/saved_objects/dashboard/<id>` reaches an
+//! object of the workspace `b`. Such routes need all of Dashboards.
+//!
+//! An exported object carries its workspaces along. An import passes over them: on a path in a workspace, that one and
+//! those of the query count.
 //!
 //! # Saved objects
 //!

@@ -45,6 +45,14 @@ impl RawConnection {
         text
     }
 
+    /// Reads what comes next; nothing once the connection has ended, properly or not.
+    pub async fn read_some(&mut self) -> Vec<u8> {
+        let mut buffer = vec![0; 4096];
+        let read = self.0.read(&mut buffer).await.unwrap_or_default();
+        buffer.truncate(read);
+        buffer
+    }
+
     /// Reads until the connection ends, properly or not.
     pub async fn read_to_end(&mut self) -> String {
         let mut bytes = Vec::new();

@@ -1,6 +1,11 @@
 //! The format of `attacks/*.txt`, as `attacks/README.md` tells it.
 
+use std::io::Write as _;
+
+use flate2::{Compression, write::GzEncoder};
 use serde_json::{Map, Value};
+
+use crate::http2::Request;
 
 /// One attack.
 #[derive(Clone, Debug)]
@@ -11,6 +16,14 @@ pub(crate) struct Case {
     pub(crate) jose: Map<String, Value>,
     pub(crate) claims: Map<String, Value>,
     pub(crate) expect: Expect,
+    /// Over HTTP/2.
+    pub(crate) http2: bool,
+    /// Empty frames that a head over HTTP/2 goes on with.
+    continuations: usize,
+    /// Spaces behind the body.
+    pad: usize,
+    /// How often the body is compressed, one member behind the other; 0 for a body as it is.
+    members: usize,
     request: String,
 }
 
@@ -29,8 +42,9 @@ pub(crate) enum Signature {
 pub(crate) enum Expect {
     /// This status and reason; the engine sees nothing.
     Refused { status: u16, reason: String },
-    /// The engine sees exactly this request, without these headers and with those.
-    Forwarded { request: String, absent: Vec<String>, present: Vec<(String, String)> },
+    /// The engine sees exactly this request, without these headers and with those. What else the bytes hold is answered
+    /// so after it.
+    Forwarded { request: String, absent: Vec<String>, present: Vec<(String, String)>, then: Vec<u16> },
     /// Whatever the answer: the engine sees no whole request.
     Broken,
 }
@@ -54,6 +68,10 @@ fn case(block: &str) -> Case {
         jose: Map::new(),
         claims: Map::new(),
         expect: Expect::Broken,
+        http2: false,
+        continuations: 0,
+        pad: 0,
+        members: 0,
         request: request.trim_end_matches('\n').to_owned(),
     };
     let (mut source, mut expected) = (false, false);
@@ -66,15 +84,25 @@ fn case(block: &str) -> Case {
             "signature" => case.signature = signature(value),
             "jose" => case.jose = object(value),
             "claims" => case.claims = object(value),
+            "http" => {
+                assert_eq!(value, "2", "{}: http: 2", case.name);
+                case.http2 = true;
+            }
+            "continuations" => case.continuations = value.parse().unwrap(),
+            "pad" => case.pad = value.parse().unwrap(),
+            "gzip" => case.members = value.parse().unwrap(),
             "expect" => {
                 expected = true;
                 case.expect = expect(value);
             }
-            "absent" | "present" => {
-                let Expect::Forwarded { absent, present, .. } = &mut case.expect else {
+            "absent" | "present" | "then" => {
+                let Expect::Forwarded { absent, present, then, .. } = &mut case.expect else {
                     panic!("{}: {key} belongs below expect: forwarded", case.name)
                 };
                 match value.split_once(": ") {
+                    None if key == "then" => {
+                        then.extend(value.split(' ').map(|status| status.parse::<u16>().unwrap()));
+                    }
                     Some((name, value)) if key == "present" => {
                         present.push((name.to_owned(), value.to_owned()));
                     }
@@ -109,7 +137,8 @@ fn expect(value: &str) -> Expect {
     }
     let (first, rest) = value.split_once(' ').unwrap_or_else(|| panic!("expect: {value}"));
     if first == "forwarded" {
-        return Expect::Forwarded { request: rest.to_owned(), absent: Vec::new(), present: Vec::new() };
+        let request = rest.to_owned();
+        return Expect::Forwarded { request, absent: Vec::new(), present: Vec::new(), then: Vec::new() };
     }
     Expect::Refused {
         status: first.parse().unwrap_or_else(|_| panic!("expect: {value}")),
@@ -120,11 +149,15 @@ fn expect(value: &str) -> Expect {
 impl Case {
     /// The bytes to send with this token.
     pub(crate) fn bytes(&self, token: Option<&str>) -> Vec<u8> {
+        if self.http2 {
+            return self.frames(token).bytes();
+        }
         let (head, body) = self.request.split_once("\n\n").unwrap_or((&self.request, ""));
         let mut body = self.unescape(&body.replace("{token}", token.unwrap_or_default()));
         if head.contains("{ndjson}") {
             body.push(b'\n');
         }
+        let body = self.finished(body);
         let authorization = token.map(|token| format!("Authorization: Bearer {token}\n")).unwrap_or_default();
         let head = head
             .replace("{auth}", &format!("Host: localhost\n{authorization}Connection: close"))
@@ -140,6 +173,42 @@ impl Case {
         bytes.extend(b"\r\n");
         bytes.extend(body);
         bytes
+    }
+
+    /// The body with what `pad` and `gzip` make of it.
+    fn finished(&self, mut body: Vec<u8>) -> Vec<u8> {
+        body.resize(body.len() + self.pad, b' ');
+        if self.members == 0 {
+            return body;
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&body).unwrap();
+        encoder.finish().unwrap().repeat(self.members)
+    }
+
+    /// The request over HTTP/2 with this token.
+    fn frames(&self, token: Option<&str>) -> Request {
+        let token = token.unwrap_or_default();
+        let (head, rest) = self.request.split_once("\n\n").unwrap_or((&self.request, ""));
+        let (body, trailers) = rest.split_once("\n\n").unwrap_or((rest, ""));
+        let head = head
+            .replace("{auth}", ":scheme: https\n:authority: localhost\nauthorization: Bearer {token}")
+            .replace("{json}", "content-type: application/json")
+            .replace("{token}", token);
+        let fields = |text: &str| text.lines().map(|line| self.field(line)).collect::<Vec<_>>();
+        Request {
+            fields: fields(&head),
+            body: self.finished(self.unescape(body)),
+            trailers: fields(trailers),
+            continuations: self.continuations,
+        }
+    }
+
+    /// `name: value`; the name of a pseudo-header begins with a colon itself.
+    fn field(&self, line: &str) -> (Vec<u8>, Vec<u8>) {
+        let (name, value) =
+            line.split_once(": ").unwrap_or_else(|| panic!("{}: no field: {line}", self.name));
+        (self.unescape(name), self.unescape(value))
     }
 
     fn unescape(&self, text: &str) -> Vec<u8> {

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod case;
+mod http2;
+mod storm;
 mod token;
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use case::{Case, Expect};
-use e2e::{SeenRequest, StandInProvider, StandIns, raw};
+use e2e::{Client, SeenRequest, StandInProvider, StandIns, raw};
 
 /// Longer than any answer takes; a case that leaves its connection open fails with its name.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,18 +40,23 @@ async fn observe(world: &StandIns, foreign: &StandInProvider, case: &Case) -> Ob
     let before = world.engine.seen().len();
     let records = world.proxy.audit().await.len();
     let token = token::token(case, &world.provider, foreign);
-    let client = world.anonymous();
     let bytes = case.bytes(token.as_deref());
-    let answer = tokio::time::timeout(PATIENCE, raw(&client, &bytes)).await;
-    let answer = answer.unwrap_or_else(|_| panic!("{}: the connection stays open", case.name));
-    let answers = answer
-        .match_indices("HTTP/1.1 ")
-        .map(|(at, mark)| answer[at + mark.len()..at + mark.len() + 3].parse().unwrap())
-        .collect();
+    let answers = tokio::time::timeout(PATIENCE, ask(world, case, &bytes)).await;
+    let answers = answers.unwrap_or_else(|_| panic!("{}: the connection stays open", case.name));
     let record = world.proxy.audit().await.into_iter().nth(records);
     let reason = record.and_then(|record| record["reason"].as_str().map(ToOwned::to_owned));
     let seen = world.engine.seen().split_off(before);
     Observed { answers, reason: reason.unwrap_or_default(), seen, token }
+}
+
+/// Sends the bytes; the statuses of what is answered.
+async fn ask(world: &StandIns, case: &Case, bytes: &[u8]) -> Vec<u16> {
+    if case.http2 {
+        return http2::ask(&Client::http2(world.proxy.address, &world.proxy.ca()), bytes).await;
+    }
+    let answer = raw(&world.anonymous(), bytes).await;
+    let statuses = answer.match_indices("HTTP/1.1 ");
+    statuses.map(|(at, mark)| answer[at + mark.len()..at + mark.len() + 3].parse().unwrap()).collect()
 }
 
 fn judge(expect: &Expect, observed: &Observed) -> Result<(), String> {
@@ -64,8 +71,9 @@ fn judge(expect: &Expect, observed: &Observed) -> Result<(), String> {
             must(observed.answers.iter().all(|status| *status >= 400), "it was answered well")?;
             must(observed.seen.iter().all(|seen| !seen.whole), "the engine saw a whole request")
         }
-        Expect::Forwarded { request, absent, present } => {
-            must(observed.answers == [200], "it was refused, or answered twice")?;
+        Expect::Forwarded { request, absent, present, then } => {
+            let expected: Vec<u16> = [200].iter().chain(then).copied().collect();
+            must(observed.answers == expected, "it was refused, or answered in another way, or more often")?;
             let [seen] = &observed.seen[..] else { return Err("the engine saw none, or several".to_owned()) };
             must(format!("{} {}", seen.method, seen.target) == *request, "the engine saw another request")?;
             let values = |name: &str| seen.headers.get_all(name).iter().collect::<Vec<_>>();
@@ -88,10 +96,12 @@ fn judge(expect: &Expect, observed: &Observed) -> Result<(), String> {
 
 /// Expectations that must fail where `expect` holds: a case that cannot fail defends nothing.
 fn wrong(expect: &Expect) -> Vec<Expect> {
+    let then = if let Expect::Forwarded { then, .. } = expect { then.clone() } else { Vec::new() };
     let forwarded = |request: &str, absent: &[&str], present: &[(&str, &str)]| Expect::Forwarded {
         request: request.to_owned(),
         absent: absent.iter().map(|&name| name.to_owned()).collect(),
         present: present.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        then: then.clone(),
     };
     match expect {
         Expect::Refused { status, reason } => vec![
@@ -112,7 +122,7 @@ fn wrong(expect: &Expect) -> Vec<Expect> {
 
 #[tokio::test]
 async fn every_attack_comes_to_what_is_expected() {
-    let world = StandIns::start().await;
+    let world = StandIns::start_with_dashboards().await;
     let foreign = StandInProvider::start().await;
     let cases = corpus();
     assert!(cases.len() >= 120, "{} cases", cases.len());
@@ -137,11 +147,13 @@ async fn every_attack_comes_to_what_is_expected() {
 
 /// Scopes for everything that the corpus asks for.
 const ALL: &str = "read:* read:.* read:*:* write:* write:.* manage:* manage:.* monitor:* monitor:cluster \
-                   manage:cluster admin:* admin:cluster admin:plugin/security";
+                   manage:cluster admin:* admin:cluster admin:plugin/security admin:plugin/flow_framework admin:plugin/ism \
+                   admin:plugin/ml admin:plugin/replication admin:plugin/rollup admin:plugin/sm admin:plugin/transform read:dashboards \
+                   write:dashboards manage:dashboards admin:dashboards";
 
 #[tokio::test]
 async fn what_is_refused_for_want_of_scope_passes_with_every_scope() {
-    let world = StandIns::start().await;
+    let world = StandIns::start_with_dashboards().await;
     let foreign = StandInProvider::start().await;
     let lacking = |case: &Case| matches!(&case.expect, Expect::Refused { reason, .. } if reason == "insufficient_scope");
     let mut refused = Vec::new();

@@ -1,8 +1,9 @@
 //! Forms that carry files (RFC 7578), in the one form that every parser reads alike.
 //!
 //! Nothing stands before the first boundary and after the last; lines end with CR LF; a part has a
-//! `Content-Disposition` in its plainest spelling, and at most a `Content-Type` beside it. A transfer encoding within a
-//! part would make its bytes mean something else and is refused with all other headers.
+//! `Content-Disposition` in its plainest spelling, and at most a `Content-Type` beside it, or a transfer encoding that
+//! says that there is none. Any other would make the bytes of the part mean something else, and is refused with all
+//! other headers.
 
 use memchr::memchr;
 use rest::{BodyRefusal, MultipartProblem};
@@ -178,7 +179,7 @@ impl Splitter {
 /// The headers of a part, if they are of the one form that is understood.
 fn part(text: &[u8]) -> Option<Part> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.is_ascii())?.strip_suffix("\r\n\r\n")?;
-    let (mut part, mut media) = (None, false);
+    let (mut part, mut media, mut encoding) = (None, false, false);
     for line in text.split("\r\n") {
         let (name, value) = line.split_once(':')?;
         let value = value.trim_matches([' ', '\t']);
@@ -191,6 +192,12 @@ fn part(text: &[u8]) -> Option<Part> {
             media = true;
             // A form within a form would be taken apart once more.
             if value.to_ascii_lowercase().starts_with("multipart") {
+                return None;
+            }
+        } else if name.eq_ignore_ascii_case("content-transfer-encoding") && !encoding {
+            encoding = true;
+            // RFC 2045, section 6.2: these three leave the bytes as they are.
+            if !["7bit", "8bit", "binary"].iter().any(|plain| value.eq_ignore_ascii_case(plain)) {
                 return None;
             }
         } else {

@@ -11,7 +11,9 @@ impl Grant {
             (Self::Index { action, target }, Self::Index { action: wide, target: wider }) => {
                 wide.includes(*action) && wider.covers(target)
             }
-            (Self::Cluster(action), Self::Cluster(wide)) => wide.includes(*action),
+            (Self::Cluster(action), Self::Cluster(wide)) | (Self::Tokens(action), Self::Tokens(wide)) => {
+                wide.includes(*action)
+            }
             (Self::Plugin { action, name }, Self::Plugin { action: wide, name: same }) => {
                 wide.includes(*action) && name == same
             }
@@ -45,6 +47,7 @@ impl Grant {
             (Self::Cluster(action), Self::Cluster(theirs)) => {
                 Some(Self::Cluster(narrower(*action, *theirs)?))
             }
+            (Self::Tokens(action), Self::Tokens(theirs)) => Some(Self::Tokens(narrower(*action, *theirs)?)),
             (Self::Plugin { action, name }, Self::Plugin { action: theirs, name: same }) if name == same => {
                 Some(Self::Plugin { action: narrower(*action, *theirs)?, name: name.clone() })
             }

@@ -10,7 +10,7 @@ use crate::text::{is_plain_name, is_scope_character};
 /// A right in the scope grammar: `[cluster/]action:resource`, or `[cluster/]role:<engine role>`.
 ///
 /// Resources: an index pattern (`logs-*`, or `remote:logs-*` for cross-cluster search), `cluster`,
-/// `dashboards`, `dashboards/<workspace>`, `plugin/<name>`.
+/// `dashboards`, `dashboards/<workspace>`, `plugin/<name>`, `tokens`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Scope {
@@ -46,6 +46,9 @@ pub enum Grant {
         /// Within one workspace; `None`: everywhere.
         workspace: Option<Box<str>>,
     },
+    /// A say over the managed tokens of everybody: [`Action::Monitor`] sees them, [`Action::Admin`] also ends and approves them. No
+    /// right on a cluster.
+    Tokens(Action),
     /// An engine role as it is. Grants nothing by itself; a mapping may name it.
     Role(Box<str>),
 }
@@ -77,6 +80,11 @@ pub enum ScopeError {
     /// `dashboards/` without a workspace, or with one that cannot be.
     #[error("{0:?} is not a workspace: write dashboards, or dashboards/<workspace id>")]
     Workspace(Box<str>),
+    /// An action that nobody can have on the tokens of everybody.
+    #[error(
+        "nobody can {0} all tokens: write monitor:tokens or admin:tokens, or {0}:tokens* for an index called tokens"
+    )]
+    Tokens(Action),
     /// `role:` without a name.
     #[error("the role is missing: write role:<engine role>")]
     Role,
@@ -89,7 +97,7 @@ impl Scope {
     /// Whether this scope alone allows the need, on a cluster where it counts.
     pub fn allows(&self, need: &Need) -> bool {
         match (&self.grant, &need.on) {
-            (Grant::Role(_), _) => false,
+            (Grant::Role(_) | Grant::Tokens(_), _) => false,
             (_, Resource::Greeting) => true,
             (Grant::Index { action, target }, Resource::Index(asked)) => {
                 action.includes(need.action) && target.covers(asked)
@@ -127,9 +135,7 @@ fn speakable(target: &Target) -> Target {
     };
     let mut spoken = Target { remote: target.remote.as_ref().map(pattern), index: pattern(&target.index) };
     if spoken.remote.is_none() && is_reserved(spoken.index.as_str()) {
-        let mut name = spoken.index.as_str().to_owned();
-        name.pop();
-        name.push('*');
+        let name = format!("{}*", spoken.index);
         spoken.index = Pattern::parse(&name).unwrap_or_else(|_| Pattern::everything());
     }
     spoken
@@ -137,7 +143,7 @@ fn speakable(target: &Target) -> Target {
 
 /// Resource words that are not index patterns.
 fn is_reserved(resource: &str) -> bool {
-    matches!(resource, "cluster" | "dashboards" | "plugin")
+    matches!(resource, "cluster" | "dashboards" | "plugin" | "tokens")
 }
 
 impl FromStr for Scope {
@@ -177,6 +183,8 @@ fn grant(action: Action, resource: &str) -> Result<Grant, ScopeError> {
     }
     match resource {
         "cluster" => Ok(Grant::Cluster(action)),
+        "tokens" if matches!(action, Action::Monitor | Action::Admin) => Ok(Grant::Tokens(action)),
+        "tokens" => Err(ScopeError::Tokens(action)),
         "dashboards" => Ok(Grant::Dashboards { action, workspace: None }),
         _ if resource == "plugin" || resource.starts_with("plugin/") => {
             Err(ScopeError::Plugin(resource.into()))
@@ -200,6 +208,7 @@ impl fmt::Display for Grant {
         match self {
             Self::Index { action, target } => write!(f, "{action}:{target}"),
             Self::Cluster(action) => write!(f, "{action}:cluster"),
+            Self::Tokens(action) => write!(f, "{action}:tokens"),
             Self::Plugin { action, name } => write!(f, "{action}:plugin/{name}"),
             Self::Dashboards { action, workspace: None } => write!(f, "{action}:dashboards"),
             Self::Dashboards { action, workspace: Some(workspace) } => {

@@ -167,7 +167,8 @@ impl Setup {
                 ));
                 return Ok(());
             }
-            Grant::Role(_) => return Ok(()),
+            // The proxy's own matter.
+            Grant::Tokens(_) | Grant::Role(_) => return Ok(()),
         };
         let name = role_name(&scope.grant);
         let mapping = self.roles_mapping.entry(name.clone()).or_default();

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use rest::{BodyLimits, BodyRefusal, Inquiry, Need, classify, inquire};
 
-const OPERATIONS: [&str; 14] = [
+const OPERATIONS: [&str; 18] = [
     "/_bulk",
     "/logs/_bulk",
     "/_msearch",
@@ -21,6 +21,10 @@ const OPERATIONS: [&str; 14] = [
     "/_rank_eval",
     "/_plugins/_sql",
     "/_plugins/_ppl",
+    "/logs/_mapping",
+    "/_template/t",
+    "/_snapshot/r/s/_restore",
+    "/_plugins/_ml/models/_register",
 ];
 
 /// A method, a target and the rest of a request line, separated by spaces.

@@ -24,7 +24,7 @@ fn the_corpora_break_no_promise() {
     for block in BODIES.iter().flat_map(|text| text.split("\n=== ")) {
         let Some((_, body)) = block.split_once("application/json\n") else { continue };
         let body = body.split("\n->").next().unwrap_or_default();
-        for operation in 0..14 {
+        for operation in 0..18 {
             targets::body(&[&[operation, 7], body.as_bytes()].concat());
         }
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::corpus::{CORPUS, cases, show};
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 16] = [
     "/_bulk",
     "/logs/_bulk",
     "/_msearch",
@@ -22,6 +22,10 @@ const PATHS: [&str; 12] = [
     "/logs/_alias/x",
     "/_plugins/_sql",
     "/_plugins/_ppl",
+    "/logs/_mapping",
+    "/_template/t",
+    "/_snapshot/r/s/_restore",
+    "/_plugins/_ml/models/_register",
 ];
 
 /// The needs in order, or the reason of a refusal, for a body in pieces that end at these places.
@@ -153,6 +157,45 @@ proptest! {
             list.dedup();
         }
         prop_assert_eq!(found, expected);
+    }
+
+    /// Settings are flattened, so where an object begins and where a dot stands says nothing.
+    #[test]
+    fn settings_mean_the_same_however_they_nest(
+        index in any::<bool>(),
+        (setting, needs) in prop::sample::select(&[
+            ("default_pipeline", "manage:*[body]"),
+            ("search.default_pipeline", "manage:*[body]"),
+            ("search.slowlog.threshold.query.warn", ""),
+            ("ingestion_source.param.topic", "manage:*[body]"),
+            ("plugins.index_state_management.policy_id", "manage:*[body]"),
+            ("plugins.index_state_management.rollover_alias", "manage:x"),
+            ("analysis.filter.default_pipeline.type", ""),
+            ("number_of_shards", ""),
+            ("future.default_pipeline", "manage:*[query_not_understood]"),
+        ][..]),
+        nests in prop::collection::vec(any::<bool>(), 6),
+        wrapped in any::<bool>(),
+    ) {
+        let setting = if index { format!("index.{setting}") } else { setting.to_owned() };
+        let mut value = json!("x");
+        let mut key = String::new();
+        for (part, nest) in setting.rsplit('.').zip(nests) {
+            key = if key.is_empty() { part.to_owned() } else { format!("{part}.{key}") };
+            if nest {
+                value = json!({ std::mem::take(&mut key): value });
+            }
+        }
+        let settings = if key.is_empty() { value } else { json!({ key: value }) };
+        let body = if wrapped { json!({"settings": settings}) } else { settings };
+        let inquiry = inquire("PUT", "/logs/_settings", None, Some("application/json")).expect("a known request");
+        let mut reader = inquiry.body.expect("a body to read").reader(BodyLimits::default());
+        let mut found = Vec::new();
+        reader.feed(body.to_string().as_bytes(), &mut found).expect("readable");
+        reader.finish(&mut found).expect("whole");
+        // The index of the path, which comes with each change of settings.
+        let beside = found.iter().map(show).filter(|need| need != "manage:logs");
+        prop_assert_eq!(beside.collect::<Vec<_>>().join(" "), needs, "{}", body);
     }
 
     /// Spelling every character of keys and names as an escape changes nothing.

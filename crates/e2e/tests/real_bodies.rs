@@ -83,3 +83,31 @@ async fn readers_search_many_and_get_many_by_what_the_body_names() {
         assert!(reply.text().contains("read:"), "the scope that would help is named: {}", reply.text());
     }
 }
+
+#[tokio::test]
+async fn a_document_that_has_the_engine_look_up_another_index_is_refused_by_the_engine() {
+    let real = real().await;
+    let engine = &real.testbed.engine;
+    let path = "/app-logs-percolated";
+    let mapping =
+        json!({"mappings": {"properties": {"q": {"type": "percolator"}, "name": {"type": "keyword"}}}});
+    engine.rest(&Method::DELETE, &format!("{path}?ignore_unavailable=true"), None).await.unwrap();
+    let (status, body) = engine.rest(&Method::PUT, path, Some(&mapping)).await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{body}");
+
+    let writer = real.client("fluent-bit", "write:app-logs-*").await;
+    let lookup = json!({"q": {"terms": {"name": {"index": "pii-customers", "id": "0", "path": "name"}}}});
+    let reply = writer.json(Method::PUT, &format!("{path}/_doc/1?refresh=true"), &lookup).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{}", reply.text());
+    assert!(reply.text().contains("no permissions for [indices:data/read/get]"), "{}", reply.text());
+    let reply = lines(
+        &writer,
+        "/_bulk?refresh=true",
+        &[json!({"index": {"_index": "app-logs-percolated", "_id": "2"}}), lookup],
+    )
+    .await;
+    assert_eq!((reply.status, &reply.json()["errors"]), (StatusCode::OK, &json!(true)), "{}", reply.text());
+    let (_, body) = engine.rest(&Method::GET, &format!("{path}/_count"), None).await.unwrap();
+    assert_eq!(body["count"], 0, "{body}");
+    engine.rest(&Method::DELETE, path, None).await.unwrap();
+}

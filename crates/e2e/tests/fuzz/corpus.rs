@@ -23,7 +23,7 @@ fn plain_bodies() -> impl Iterator<Item = &'static str> {
 }
 
 pub(crate) fn bodies() -> Vec<Vec<u8>> {
-    let numbered = plain_bodies().zip((0..14_u8).cycle());
+    let numbered = plain_bodies().zip((0..18_u8).cycle());
     numbered.map(|(body, operation)| [&[operation, 7], body.as_bytes()].concat()).collect()
 }
 

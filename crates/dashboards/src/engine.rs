@@ -1,6 +1,6 @@
 //! Routes that ask the engine and only pass through Dashboards: judged as what the engine is asked.
 
-use rest::{BodyPlan, Need, Origin, Refusal, Target};
+use rest::{Action, BodyPlan, Method, Need, Origin, Refusal, Resource, Target};
 use smallvec::{SmallVec, smallvec};
 
 use crate::inquire::{Request, on_index};
@@ -22,7 +22,14 @@ pub(crate) fn judge(request: &Request<'_>) -> Result<Judged, Refusal> {
         }
         Kind::Fields => fields(request),
         Kind::Resolve => resolve(request),
-        _ => Ok((everything(request, Origin::Body), None)),
+        _ => {
+            let mut needs = everything(request, Origin::Body);
+            if request.route.operation.method == Method::Post {
+                // A body that is not read can name another cluster's data source, too.
+                needs.push(Need { action: Action::Admin, on: Resource::Cluster, origin: Origin::Body });
+            }
+            Ok((needs, None))
+        }
     }
 }
 

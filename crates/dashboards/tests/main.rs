@@ -172,6 +172,36 @@ proptest! {
         }
     }
 
+    /// Whatever comes after the head of a form means the same however it is cut, and is judged or refused.
+    #[test]
+    fn any_form_means_the_same_however_it_is_cut(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                Just("\r\n--x"), Just("\r\n"), Just("--"), Just("\r"), Just("\n"), Just("--x\r\n"), Just("-"),
+                Just(r#"{"type":"dashboard"}"#), Just(r#"{"type":"data-source"}"#), Just(r#"{"exportedCount":1}"#),
+                Just("Content-Disposition: form-data; name=\"retries\"\r\n\r\n"),
+                Just("Content-Disposition: form-data; name=\"file\"; filename=\"b\"\r\n\r\n"),
+            ],
+            0..12,
+        ),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let head = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+        let body = [head, &pieces.concat()].concat().into_bytes();
+        let case = Case {
+            about: "",
+            method: "POST",
+            target: "/api/saved_objects/_import",
+            media: "multipart/form-data; boundary=x",
+            body,
+            expected: "",
+        };
+        let whole = outcome(&case, [&case.body[..]]);
+        let (left, right) = case.body.split_at(at.index(case.body.len()));
+        prop_assert_eq!(outcome(&case, [left, right]), whole.clone());
+        prop_assert_eq!(outcome(&case, case.body.chunks(1)), whole);
+    }
+
     #[test]
     fn any_request_line_is_judged_or_refused(method in "[A-Z]{3,6}", target in "/(api|internal|w|app)/[ -~]{0,40}") {
         if let Ok(inquiry) = ask(&method, &target, "-") {

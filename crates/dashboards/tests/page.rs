@@ -12,16 +12,19 @@ fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 /// What a kind of route needs, in words; `action` is the row's.
-fn needs(kind: &str, action: &str) -> String {
+fn needs(method: &str, kind: &str, action: &str) -> String {
     match kind {
         "here" => format!("`{action}:dashboards`, or of the workspace"),
         "whole" | "legacy" | "by_id" | "typed" => format!("`{action}:dashboards`"),
         "create" | "listed" | "import" => format!("`{action}:dashboards`, or of the workspaces"),
-        "find" | "export" => format!("`{action}:dashboards`, or of the workspaces, see [Workspaces](#workspaces)"),
+        "find" | "export" => {
+            format!("`{action}:dashboards`, or of the workspaces, see [Workspaces](#workspaces)")
+        }
         "workspace" => format!("`{action}:dashboards/<workspace>`"),
         "greeting" => "any scope on the cluster".into(),
         "security" => format!("`{action}:plugin/security`"),
         "console" => "what the request in `method` and `path` needs".into(),
+        "everything" if method == "POST" => format!("`{action}:*`, and `admin:cluster`"),
         "everything" => format!("`{action}:*`"),
         "sample" => format!("`{action}:dashboards`, and `manage` and `write` on the sample's index"),
         _ => format!("`{action}` on the indices that it names"),
@@ -35,7 +38,7 @@ fn routes() -> String {
         let types =
             matches!(kind, "typed" | "by_id" | "create" | "listed" | "import" | "find" | "export" | "legacy");
         let types = if types { " (+ types)" } else { "" };
-        let _ = writeln!(text, "| `{method} {path}` | {}{types} | {remark} |", needs(kind, action));
+        let _ = writeln!(text, "| `{method} {path}` | {}{types} | {remark} |", needs(method, kind, action));
     }
     text
 }

@@ -15,7 +15,7 @@ fn a_new_secret_is_read_again() {
 fn what_is_not_a_secret_is_told_apart() {
     let text = Secret::generate().unwrap().expose().to_owned();
     let long = format!("{text}0");
-    let dashed = text.replacen(&text[10..11], "-", 1);
+    let dashed = format!("{}-{}", &text[..10], &text[11..]);
     for (text, error) in [
         ("", SecretError::Prefix),
         ("eyJhbGciOi", SecretError::Prefix),

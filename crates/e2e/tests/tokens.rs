@@ -146,6 +146,7 @@ async fn without_a_token_the_challenge_says_where_to_get_one_and_for_what() {
     let document = reply.json();
     assert_eq!(document["resource"], "https://localhost:8443");
     assert_eq!(document["authorization_servers"], json!([world.provider.issuer()]));
+    assert_eq!(document["authorization_server_names"], json!({"stand-in": world.provider.issuer()}));
     assert_eq!(document["bearer_methods_supported"], json!(["header"]));
 }
 

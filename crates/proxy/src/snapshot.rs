@@ -97,9 +97,9 @@ impl Snapshot {
         &self.clusters
     }
 
-    /// The issuers, for resource metadata.
-    pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.config.providers.iter().map(|provider| provider.issuer.as_str())
+    /// Names and issuers of the providers, for resource metadata.
+    pub fn providers_by_name(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.config.providers.iter().map(|provider| (provider.name.as_str(), provider.issuer.as_str()))
     }
 
     /// Asks providers for their keys and nodes for their health, once, so that the first request finds them known.

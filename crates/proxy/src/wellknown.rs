@@ -1,5 +1,7 @@
 //! Protected resource metadata (RFC 9728): how a client that got a 401 learns which provider to ask for a token.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::snapshot::{Cluster, Snapshot};
@@ -11,6 +13,9 @@ pub const PATH: &str = "/.well-known/oauth-protected-resource";
 struct Metadata<'a> {
     resource: String,
     authorization_servers: Vec<&'a str>,
+    /// Not of RFC 9728, which lets a resource add members of its own (section 2): the configured names of these servers,
+    /// for a client that lets people choose.
+    authorization_server_names: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     scopes_supported: &'a [String],
     bearer_methods_supported: [&'static str; 1],
@@ -28,7 +33,8 @@ pub fn resource_path(path: &str) -> Option<&str> {
 pub fn metadata(snapshot: &Snapshot, cluster: &Cluster) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&Metadata {
         resource: cluster.resource().to_owned(),
-        authorization_servers: snapshot.issuers().collect(),
+        authorization_servers: snapshot.providers_by_name().map(|(_, issuer)| issuer).collect(),
+        authorization_server_names: snapshot.providers_by_name().collect(),
         scopes_supported: cluster.scopes_supported(),
         bearer_methods_supported: ["header"],
         resource_name: cluster.name(),

@@ -1,0 +1,15 @@
+//! The real program, with a home of its own, against stand-ins for the provider and the proxy.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
+
+mod config_check;
+mod contexts;
+mod curl;
+mod documents;
+mod login;
+mod program;
+mod provider;
+mod proxy;
+mod refresh;
+mod server;
+mod store;

@@ -7,7 +7,14 @@ use http::{header, uri::PathAndQuery};
 use oidc::BearerToken;
 use rest::{BodyPlan, Inquiry, Narrowable, Operation, Refusal};
 
-use crate::{authenticate::Authenticated, classify, inflate::Coding, intake::Received, principal::Principal};
+use crate::{
+    authenticate::Authenticated,
+    catalogue::{self, Allowed, Refused},
+    classify,
+    inflate::Coding,
+    intake::Received,
+    principal::Principal,
+};
 
 /// A request that may be made, as far as its body does not name more. There is no other way to a credential for the
 /// engine than from one of these.
@@ -18,7 +25,7 @@ pub struct Authorized {
     permit: Permit,
     token: BearerToken,
     reading: Option<Reading>,
-    narrowed: Option<Box<[String]>>,
+    targets: Option<Box<[String]>>,
 }
 
 /// A body that has to be read on its way.
@@ -58,6 +65,8 @@ pub enum AuthorizationError {
     Coding(String),
     /// No scope allows it.
     Scope(Box<Denial>),
+    /// Aliases are to be judged by what is behind them, which is not known at this moment.
+    NamesUnknown,
 }
 
 /// Decides. Pure and without waiting.
@@ -66,31 +75,34 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
     let mut ask = classified.ask.map_err(AuthorizationError::Operation)?;
     let mut received = classified.received;
     let rights = principal.rights(received.cluster.index()).ok_or(AuthorizationError::NoRights)?;
-    let mut narrowed = None;
-    let (permit, watch) = match rights.decide_inquiry(&ask) {
+    let mut targets: Option<Box<[String]>> = None;
+    let allowed = match catalogue::decide(rights, &mut ask, received.cluster.names()) {
         Ok(allowed) => allowed,
-        Err(denial) => {
+        Err(Refused::NamesUnknown) => return Err(AuthorizationError::NamesUnknown),
+        Err(Refused::Denied(denial)) => {
             let narrower = received.cluster.narrows().then(|| narrow(&received, ask.operation, rights));
             let Some(Narrower { target, inquiry, allowed }) = narrower.flatten() else {
-                return Err(AuthorizationError::Scope(Box::new(denial)));
+                return Err(AuthorizationError::Scope(denial));
             };
             (received.target, ask) = (target, inquiry);
-            narrowed = Some(ask.needs.iter().map(|need| need.on.to_string()).collect());
+            targets = Some(ask.needs.iter().map(|need| need.on.to_string()).collect());
             allowed
         }
     };
+    let Allowed { permit, watch, targets: stood_for } = allowed;
+    let targets = stood_for.or(targets);
     let reading = match (watch, ask.body) {
         (Some(watch), Some(plan)) => Some(Reading { plan, coding: coding(&received)?, watch }),
         _ => None,
     };
-    Ok(Authorized { received, principal, permit, token, reading, narrowed })
+    Ok(Authorized { received, principal, permit, token, reading, targets })
 }
 
 /// A request that was denied, as the one for what is held of it.
 struct Narrower {
     target: PathAndQuery,
     inquiry: Inquiry,
-    allowed: (Permit, Option<Watch>),
+    allowed: Allowed,
 }
 
 /// The narrower request is read and judged like one that came so: what would not be allowed then is not now.
@@ -103,11 +115,11 @@ fn narrow(received: &Received, operation: &'static Operation, rights: &Rights) -
         None => narrowed.path,
     };
     let target = PathAndQuery::try_from(target).ok()?;
-    let inquiry = classify::inquire(received, &target).ok()?;
+    let mut inquiry = classify::inquire(received, &target).ok()?;
     if inquiry.operation.name != operation.name {
         return None;
     }
-    let allowed = rights.decide_inquiry(&inquiry).ok()?;
+    let allowed = catalogue::decide(rights, &mut inquiry, received.cluster.names()).ok()?;
     Some(Narrower { target, inquiry, allowed })
 }
 
@@ -125,14 +137,14 @@ fn coding(received: &Received) -> Result<Option<Coding>, AuthorizationError> {
 }
 
 impl Authorized {
-    /// What the request is for after it was narrowed to what is held; `None` when it goes as it came.
-    pub fn narrowed(&self) -> Option<&[String]> {
-        self.narrowed.as_deref()
+    /// What the request is for, where that is not what its line says: narrowed to what is held, or with what its names stand for.
+    pub fn targets(&self) -> Option<&[String]> {
+        self.targets.as_deref()
     }
 
     /// Gives the request up to be sent.
     pub fn into_parts(self) -> Parts {
-        let Self { received, principal, permit, token, reading, narrowed: _ } = self;
+        let Self { received, principal, permit, token, reading, targets: _ } = self;
         Parts { received, principal, permit, token, reading }
     }
 }

@@ -51,7 +51,13 @@ impl Gathered {
         let Received { cluster, method, target, headers, authorization: _, body } = received;
         let inspector = reading.map(|Reading { plan, coding, watch }| {
             let reader = plan.reader(BodyLimits::default());
-            Inspector::new(reader, coding.map(Inflater::new), watch, Arc::clone(&principal), cluster.index())
+            Inspector::new(
+                reader,
+                coding.map(Inflater::new),
+                watch,
+                Arc::clone(&principal),
+                Arc::clone(&cluster),
+            )
         });
         let body = Inspected::new(Watched::new(body, body_idle), inspector);
         Self { cluster, method, target, headers, principal, token, permit, body }

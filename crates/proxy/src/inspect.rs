@@ -20,8 +20,10 @@ use rest::{BodyReader, BodyRefusal, Need};
 
 use crate::{
     body::{BodyError, Progress, Watched},
+    catalogue::{self, Refused},
     inflate::{InflateError, Inflater},
     principal::Principal,
+    snapshot::Cluster,
 };
 
 /// Targets kept for the audit record; a bulk of a million lines names few.
@@ -34,10 +36,21 @@ pub enum BodyFinding {
     Denied(Box<Denial>),
     /// It cannot be read with certainty.
     Refused(BodyRefusal),
+    /// Aliases are to be judged by what is behind them, which is not known at this moment.
+    NamesUnknown,
     /// The token's provider has no standing on this cluster.
     NoRights,
     /// Its compression cannot be undone.
     Inflate(InflateError),
+}
+
+impl From<Refused> for BodyFinding {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Denied(denial) => Self::Denied(denial),
+            Refused::NamesUnknown => Self::NamesUnknown,
+        }
+    }
 }
 
 impl From<InflateError> for BodyFinding {
@@ -81,7 +94,7 @@ pub struct Inspector {
     inflater: Option<Inflater>,
     watch: Watch,
     principal: Arc<Principal>,
-    cluster: usize,
+    cluster: Arc<Cluster>,
     found: Vec<Need>,
     allowed: Option<Need>,
     findings: Arc<Findings>,
@@ -94,7 +107,7 @@ impl Inspector {
         inflater: Option<Inflater>,
         watch: Watch,
         principal: Arc<Principal>,
-        cluster: usize,
+        cluster: Arc<Cluster>,
     ) -> Self {
         let findings = Arc::new(Findings::default());
         Self {
@@ -144,7 +157,7 @@ impl Inspector {
     }
 
     fn judge(&mut self) -> Result<(), BodyFinding> {
-        let rights = self.principal.rights(self.cluster);
+        let rights = self.principal.rights(self.cluster.index());
         for need in self.found.drain(..) {
             // Bodies name the same index over and over.
             if self.allowed.as_ref() == Some(&need) {
@@ -152,7 +165,9 @@ impl Inspector {
             }
             self.findings.note(&need);
             let rights = rights.ok_or(BodyFinding::NoRights)?;
-            self.watch.judge(rights, &need).map_err(|denial| BodyFinding::Denied(Box::new(denial)))?;
+            if let Some(inside) = catalogue::found(&mut self.watch, rights, &need, self.cluster.names())? {
+                inside.iter().for_each(|need| self.findings.note(need));
+            }
             self.allowed = Some(need);
         }
         Ok(())

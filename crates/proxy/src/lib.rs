@@ -25,6 +25,7 @@ pub mod admin;
 pub mod authenticate;
 pub mod authorize;
 pub mod body;
+pub mod catalogue;
 pub mod classify;
 pub mod cli;
 pub mod commands;

@@ -18,6 +18,7 @@ use crate::{
     admin::Readiness,
     authenticate, authorize,
     body::{Progress, Watched},
+    catalogue::{self, Names},
     classify, credential,
     gather::Gathered,
     headers,
@@ -189,13 +190,20 @@ impl Proxy {
             let targets = ask.needs.iter().map(|need| need.on.to_string()).collect();
             entry.asked(ask.operation.name, ask.operation.action.as_str(), targets);
         }
+        let changes_names = classified
+            .ask
+            .as_ref()
+            .is_ok_and(|ask| catalogue::changes_names(ask.operation, &classified.received.method));
         let authenticated = authenticate::identify(classified, snapshot).await.map_err(|unidentified| {
             let scope = unidentified.classified.ask.as_ref().ok().and_then(needed_scope);
             Rejection::Unauthenticated(unidentified.error, scope)
         })?;
         entry.caller(authenticated.principal.identity());
+        if let Some(names) = cluster.names() {
+            names.settle().await;
+        }
         let authorized = authorize::decide(authenticated).map_err(Rejection::Unauthorized)?;
-        if let Some(targets) = authorized.narrowed() {
+        if let Some(targets) = authorized.targets() {
             entry.note(|record| record.targets = targets.to_vec());
         }
         let mut gathered = Gathered::new(authorized, snapshot.limits().body_idle);
@@ -228,10 +236,16 @@ impl Proxy {
         let credentialed = credential::apply(gathered, &identity, source, entry.request_id())
             .map_err(|error| Rejection::Internal(error.to_string()))?;
 
+        let changing = cluster.names().filter(|_| changes_names).map(Names::changing);
         let answer = cluster.upstream().send(credentialed).await.map_err(|error| {
             // What looks like the engine breaking off may be the client's body doing so, or what stands in it.
             broken(&request_body, findings).unwrap_or(Rejection::Upstream(error))
         })?;
+        if answer.response.status().is_client_error()
+            && let Some(changing) = changing
+        {
+            changing.failed();
+        }
         if answer.response.status() == StatusCode::UNAUTHORIZED {
             entry.note(|record| {
                 record.node = Some(answer.lease.node().to_owned());

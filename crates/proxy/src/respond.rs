@@ -147,6 +147,7 @@ impl Rejection {
                 Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request", "body_encoding", detail)
             }
             Self::Unauthorized(AuthorizationError::NoRights) => no_rights(),
+            Self::Unauthorized(AuthorizationError::NamesUnknown) => names_unknown(),
             Self::Identity(error) => {
                 let status =
                     StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -283,6 +284,12 @@ fn no_rights() -> Verdict {
     Verdict::new(StatusCode::FORBIDDEN, "scope", "no_rights", detail)
 }
 
+fn names_unknown() -> Verdict {
+    let detail = "requests for indices are judged by what is behind aliases here, and the proxy does not know that at this \
+                  moment; try again";
+    Verdict::new(StatusCode::SERVICE_UNAVAILABLE, "scope", "names_unknown", detail.to_owned())
+}
+
 fn of_denial(denial: &Denial) -> Verdict {
     let mut verdict = Verdict::new(StatusCode::FORBIDDEN, "scope", "insufficient_scope", denial.to_string());
     verdict.scope = Some(denial.would_allow.to_string());
@@ -301,6 +308,7 @@ fn of_findings(findings: &Findings) -> Verdict {
         Some(BodyFinding::Inflate(error)) => {
             Verdict::new(StatusCode::BAD_REQUEST, "request", error.reason(), error.to_string())
         }
+        Some(BodyFinding::NamesUnknown) => names_unknown(),
         Some(BodyFinding::NoRights) | None => no_rights(),
     }
 }

@@ -102,7 +102,7 @@ impl Snapshot {
         self.config.providers.iter().map(|provider| (provider.name.as_str(), provider.issuer.as_str()))
     }
 
-    /// Asks providers for their keys and nodes for their health, once, so that the first request finds them known.
+    /// Asks providers for their keys and nodes for their health and names, once, so that the first request finds them known.
     /// Whoever does not answer in time is asked again in the background.
     pub async fn prepare(&self) {
         let mut first = tokio::task::JoinSet::new();
@@ -113,6 +113,12 @@ impl Snapshot {
         for cluster in &self.clusters {
             let upstream = Arc::clone(cluster.upstream());
             first.spawn(async move { upstream.check_health().await });
+            let cluster = Arc::clone(cluster);
+            first.spawn(async move {
+                if let Some(names) = cluster.names() {
+                    names.settle().await;
+                }
+            });
         }
         if tokio::time::timeout(PREPARE_TIME, first.join_all()).await.is_err() {
             tracing::warn!("a provider or node does not answer yet; it is asked again in the background");

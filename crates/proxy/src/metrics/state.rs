@@ -14,7 +14,7 @@ use prometheus_client::{
 };
 use transport::ServerCertificate;
 
-use crate::{pipeline::Proxy, snapshot::Snapshot, upstream::NodeStatus};
+use crate::{catalogue, pipeline::Proxy, snapshot::Snapshot, upstream::NodeStatus};
 
 /// Reads the state of a running proxy.
 #[derive(Debug)]
@@ -27,6 +27,11 @@ pub struct StateCollector {
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ProviderLabel {
     provider: String,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct ClusterLabel {
+    cluster: String,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
@@ -52,6 +57,7 @@ impl Collector for StateCollector {
         scrape.tokens(&snapshot)?;
         scrape.providers(&snapshot)?;
         scrape.nodes(&snapshot)?;
+        scrape.catalogues(&snapshot)?;
         scrape.audit(&proxy.audit().stats())?;
         match self.certificate.as_ref().and_then(|certificate| certificate.not_after()) {
             Some(not_after) => scrape.certificate(not_after),
@@ -127,6 +133,32 @@ impl Scrape<'_> {
             MetricType::Counter,
             failures,
         )
+    }
+
+    fn catalogues(&mut self, snapshot: &Snapshot) -> fmt::Result {
+        let all: Vec<(ClusterLabel, catalogue::Status)> = snapshot
+            .clusters()
+            .iter()
+            .filter_map(|cluster| {
+                let label = ClusterLabel { cluster: cluster.name().to_owned() };
+                Some((label, cluster.names()?.status()))
+            })
+            .collect();
+        let each = |value: fn(&catalogue::Status) -> Option<f64>| {
+            all.iter().filter_map(move |(label, status)| Some((label.clone(), value(status)?)))
+        };
+        let usable = each(|status| Some(f64::from(u8::from(status.usable))));
+        let help = "1 while requests are judged by what the cluster's names stand for";
+        self.family("catalogue_usable", help, MetricType::Gauge, usable)?;
+        let names = each(|status| Some(size(status.names)));
+        self.family("catalogue_names", "Names listed of the cluster", MetricType::Gauge, names)?;
+        let age = each(|status| status.age.map(|age| age.as_secs_f64()));
+        self.family("catalogue_age_seconds", "Time since names were last listed", MetricType::Gauge, age)?;
+        let refreshes = each(|status| Some(float(status.refreshes)));
+        self.family("catalogue_refreshes", "Listings of names", MetricType::Counter, refreshes)?;
+        let failures = each(|status| Some(float(status.failures)));
+        let help = "Listings of names that failed";
+        self.family("catalogue_refresh_failures", help, MetricType::Counter, failures)
     }
 
     fn audit(&mut self, audit: &audit::Stats) -> fmt::Result {

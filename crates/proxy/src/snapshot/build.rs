@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{Cluster, Limits, Snapshot, Task};
 use crate::{
+    catalogue::{Lister, Names},
     headers::Reserved,
     upstream::{Target, TargetError, Upstream, UpstreamOptions},
     wellknown,
@@ -85,6 +86,7 @@ pub fn build(
             let at = previous.config.clusters.iter().position(|candidate| candidate == settings)?;
             Some((previous.clusters.get(at)?, previous.tasks.get(at + 1)?))
         });
+        let names = kept.and_then(|(cluster, _)| cluster.names.clone());
         let upstream = if let Some((cluster, task)) = kept {
             tasks.push(Arc::clone(task));
             Arc::clone(&cluster.upstream)
@@ -93,7 +95,7 @@ pub fn build(
             tasks.push(Task::spawn(Arc::clone(&upstream).watch_health()));
             upstream
         };
-        clusters.push(Arc::new(cluster(&config, index, settings, upstream)?));
+        clusters.push(Arc::new(cluster(&config, index, settings, upstream, names.as_deref())?));
     }
     let limits = &config.limits;
     Ok(Snapshot {
@@ -257,9 +259,18 @@ fn cluster(
     index: usize,
     settings: &model::Cluster,
     upstream: Arc<Upstream>,
+    previous: Option<&Names>,
 ) -> Result<Cluster, BuildError> {
     let identity = EngineIdentity::from_config(&settings.identity)
+        .map(Arc::new)
         .map_err(|source| BuildError::Identity { cluster: settings.name.clone(), source })?;
+    let names = settings.catalogue.as_ref().map(|catalogue| {
+        let lister = Lister::new(settings, catalogue.user.as_deref(), Arc::clone(&identity));
+        Ok(Names::watch(catalogue, &settings.name, lister?, previous))
+    });
+    let names = names
+        .transpose()
+        .map_err(|source| BuildError::Tls { cluster: settings.name.clone(), source: Box::new(source) })?;
     let mut mappers = HashMap::new();
     for provider in &config.providers {
         let mapper =
@@ -277,6 +288,7 @@ fn cluster(
         scopes_supported: scopes_supported(config, settings),
         reserved: reserved(&settings.identity),
         identity,
+        names,
         upstream,
         mappers,
         path_prefix,

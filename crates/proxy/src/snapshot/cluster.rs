@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use access::Mapper;
 use engine::EngineIdentity;
 
-use crate::{headers::Reserved, upstream::Upstream};
+use crate::{catalogue::Names, headers::Reserved, upstream::Upstream};
 
 /// One cluster: how requests come to it, what tokens may do there, and how it is reached.
 #[derive(Debug)]
@@ -20,7 +20,8 @@ pub struct Cluster {
     pub(super) resource_metadata: String,
     pub(super) scopes_supported: Vec<String>,
     pub(super) reserved: Reserved,
-    pub(super) identity: EngineIdentity,
+    pub(super) identity: Arc<EngineIdentity>,
+    pub(super) names: Option<Arc<Names>>,
     pub(super) upstream: Arc<Upstream>,
     /// By provider name: what that provider's tokens may do here.
     pub(super) mappers: HashMap<String, Mapper>,
@@ -65,6 +66,11 @@ impl Cluster {
     /// As whom requests are sent.
     pub fn identity(&self) -> &EngineIdentity {
         &self.identity
+    }
+
+    /// What its names stand for, where that is configured.
+    pub fn names(&self) -> Option<&Names> {
+        self.names.as_deref()
     }
 
     /// How it is reached.

@@ -19,6 +19,9 @@ const REVOCATIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("revo
 const LAST_USED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("last_used");
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 
+/// In bytes. Small, since records are read once.
+const CACHE: usize = 8 * 1024 * 1024;
+
 /// Counts changes of form that an older proxy would misread.
 const FORM: u64 = 1;
 
@@ -47,7 +50,7 @@ impl EmbeddedStore {
         if metadata.mode() & 0o077 != 0 {
             return Err(refused("others than its owner can read or write it: chmod 600".into()));
         }
-        let open = || Database::builder().create_with_backend(FileBackend::new(file)?);
+        let open = || Database::builder().set_cache_size(CACHE).create_with_backend(FileBackend::new(file)?);
         let database = open().map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => {
                 refused("another process has it open: one proxy at a time can use it".into())

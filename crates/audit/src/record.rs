@@ -116,6 +116,9 @@ pub struct Record {
     /// The configured cluster.
     #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// Which of the cluster's servers the request is for: `engine` or `dashboards`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Label>,
     /// The request method.
     #[serde(serialize_with = "clip::text")]
     pub method: String,
@@ -193,6 +196,7 @@ impl Record {
             operation: None,
             targets: Vec::new(),
             cluster: None,
+            upstream: None,
             method: method.into(),
             path: path.into(),
             engine_identity: None,

@@ -29,4 +29,7 @@ pub use proxy::{ProxyFiles, RunningProxy};
 pub use raw::{RawConnection, raw};
 pub use real::{Real, RealConfig};
 pub use session::Session;
-pub use stand_in::{SeenRequest, StandInEngine, StandInProvider, StandIns, TokenBuilder, stand_in_config};
+pub use stand_in::{
+    DashboardsOptions, SeenRequest, StandInDashboards, StandInEngine, StandInProvider, StandIns,
+    TokenBuilder, stand_in_config,
+};

@@ -1,8 +1,10 @@
 //! What a real provider or engine cannot be made to do on demand.
 
+mod dashboards;
 mod engine;
 mod provider;
 
+pub use dashboards::{DashboardsOptions, StandInDashboards};
 pub use engine::{SeenRequest, StandInEngine};
 pub use provider::{StandInProvider, TokenBuilder};
 
@@ -30,6 +32,20 @@ impl StandIns {
         let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
         let files = ProxyFiles::new();
         let config = format!("{}{extra}", stand_in_config(&files, &provider, &[&engine.url()]));
+        let proxy = RunningProxy::start(files, &config).await;
+        Self { provider, engine, proxy }
+    }
+
+    /// Starts all three, the engine in the place of a Dashboards as well, which is under `/osd` with that as its base
+    /// path.
+    pub async fn start_with_dashboards() -> Self {
+        let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
+        let files = ProxyFiles::new();
+        let config = format!(
+            "{}    dashboards:\n      nodes: [http://localhost:{}]\n      base_path: /osd\n      health: {{path: /checked}}\n",
+            stand_in_config(&files, &provider, &[&engine.url()]),
+            engine.address().port(),
+        );
         let proxy = RunningProxy::start(files, &config).await;
         Self { provider, engine, proxy }
     }

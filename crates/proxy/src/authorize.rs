@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use access::{Denial, Permit, Rights, Watch};
-use http::{header, uri::PathAndQuery};
+use dashboards::XsrfMissing;
+use http::{HeaderName, header, uri::PathAndQuery};
 use oidc::BearerToken;
 use rest::{BodyPlan, Inquiry, Narrowable, Operation, Refusal};
 
@@ -14,6 +15,8 @@ use crate::{
     inflate::Coding,
     intake::Received,
     principal::Principal,
+    snapshot::Destination,
+    tenancy::{TENANT, TenancyError},
 };
 
 /// A request that may be made, as far as its body does not name more. There is no other way to a credential for the
@@ -67,6 +70,10 @@ pub enum AuthorizationError {
     Scope(Box<Denial>),
     /// Aliases are to be judged by what is behind them, which is not known at this moment.
     NamesUnknown,
+    /// It lacks the header that Dashboards asks for against requests from foreign pages.
+    Xsrf(XsrfMissing),
+    /// There is no tenant of Dashboards that it may be for.
+    Tenancy(TenancyError),
 }
 
 /// Decides. Pure and without waiting.
@@ -75,12 +82,21 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
     let mut ask = classified.ask.map_err(AuthorizationError::Operation)?;
     let mut received = classified.received;
     let rights = principal.rights(received.cluster.index()).ok_or(AuthorizationError::NoRights)?;
+    if let Destination::Dashboards(dashboards) = &received.destination {
+        let names = received.headers.keys().map(HeaderName::as_str);
+        dashboards::xsrf(received.method.as_str(), names).map_err(AuthorizationError::Xsrf)?;
+        let tenant = dashboards.tenancy().of(&received.tenants, principal.identity());
+        if let Some(tenant) = tenant.map_err(AuthorizationError::Tenancy)? {
+            received.headers.insert(TENANT, tenant);
+        }
+    }
     let mut targets: Option<Box<[String]>> = None;
     let allowed = match catalogue::decide(rights, &mut ask, received.cluster.names()) {
         Ok(allowed) => allowed,
         Err(Refused::NamesUnknown) => return Err(AuthorizationError::NamesUnknown),
         Err(Refused::Denied(denial)) => {
-            let narrower = received.cluster.narrows().then(|| narrow(&received, ask.operation, rights));
+            let narrows = received.destination.is_engine() && received.cluster.narrows();
+            let narrower = narrows.then(|| narrow(&received, ask.operation, rights));
             let Some(Narrower { target, inquiry, allowed }) = narrower.flatten() else {
                 return Err(AuthorizationError::Scope(denial));
             };

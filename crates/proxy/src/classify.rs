@@ -3,7 +3,7 @@
 use http::{HeaderMap, header, uri::PathAndQuery};
 use rest::{Inquiry, Refusal};
 
-use crate::intake::Received;
+use crate::{intake::Received, snapshot::Destination};
 
 /// A request with what it asks.
 #[derive(Debug)]
@@ -26,6 +26,10 @@ pub fn classify(received: Received) -> Result<Classified, Refusal> {
 /// What `received` asks, were it for `target`.
 pub fn inquire(received: &Received, target: &PathAndQuery) -> Result<Inquiry, Refusal> {
     let (method, path, query) = (received.method.as_str(), target.path(), target.query());
+    if let Destination::Dashboards(_) = received.destination {
+        let inquiry = dashboards::inquire(method, path, query, content_type(&received.headers))?;
+        return Ok(if received.cluster.reads_bodies() { inquiry } else { inquiry.unread() });
+    }
     if received.cluster.reads_bodies() {
         return rest::inquire(method, path, query, content_type(&received.headers));
     }

@@ -7,7 +7,10 @@ use http::{HeaderName, HeaderValue, Request, Uri, header};
 use http_body::Body as _;
 use secrecy::SecretString;
 
-use crate::{body::Progress, gather::Gathered, headers::text_value, inspect::Inspected, intake::REQUEST_ID};
+use crate::{
+    body::Progress, gather::Gathered, headers::text_value, inspect::Inspected, intake::REQUEST_ID,
+    snapshot::Destination,
+};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -16,6 +19,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Debug)]
 pub struct Credentialed {
     request: Request<Inspected>,
+    destination: Destination,
     progress: Arc<Progress>,
 }
 
@@ -23,6 +27,11 @@ impl Credentialed {
     /// The progress of the request's body.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
+    }
+
+    /// Where it is to be sent.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
     }
 
     /// The request, for sending.
@@ -58,7 +67,12 @@ pub fn apply(
     request_id: &str,
 ) -> Result<Credentialed, http::Error> {
     let progress = gathered.progress();
+    let destination = gathered.destination.clone();
     let (method, target, cleaned, body) = gathered.into_body();
+    let target = match &destination {
+        Destination::Engine => target,
+        Destination::Dashboards(dashboards) => dashboards.target(target)?,
+    };
     let length_unknown = !body.is_end_stream() && body.size_hint().exact().is_none();
     let mut request = Request::builder().method(method).uri(Uri::from(target)).body(body)?;
     *request.headers_mut() = cleaned;
@@ -73,5 +87,5 @@ pub fn apply(
     }
     headers.insert(REQUEST_ID, text_value(request_id));
     credential.apply(headers);
-    Ok(Credentialed { request, progress })
+    Ok(Credentialed { request, destination, progress })
 }

@@ -18,7 +18,7 @@ use crate::{
     inspect::{Findings, Inspected, Inspector},
     intake::Received,
     principal::Principal,
-    snapshot::Cluster,
+    snapshot::{Cluster, Destination},
 };
 
 /// Bytes of a body, as it came, that are kept until it is read. Most requests that are not bulks are smaller, and
@@ -30,6 +30,8 @@ const SMALL: usize = 64 * 1024;
 pub struct Gathered {
     /// The cluster addressed.
     pub cluster: Arc<Cluster>,
+    /// What of it.
+    pub destination: Destination,
     /// The method.
     pub method: Method,
     /// Path and query as the engine gets them.
@@ -48,7 +50,8 @@ impl Gathered {
     /// Puts the body of `authorized` under inspection; nothing of it is read yet.
     pub fn new(authorized: Authorized, body_idle: Duration) -> Self {
         let Parts { received, principal, permit, token, reading } = authorized.into_parts();
-        let Received { cluster, method, target, headers, authorization: _, body } = received;
+        let Received { cluster, method, target, headers, authorization: _, tenants: _, destination, body } =
+            received;
         let inspector = reading.map(|Reading { plan, coding, watch }| {
             let reader = plan.reader(BodyLimits::default());
             Inspector::new(
@@ -60,7 +63,7 @@ impl Gathered {
             )
         });
         let body = Inspected::new(Watched::new(body, body_idle), inspector);
-        Self { cluster, method, target, headers, principal, token, permit, body }
+        Self { cluster, destination, method, target, headers, principal, token, permit, body }
     }
 
     /// Reads the body to its end if it is small. A larger one stays to be read on its way.

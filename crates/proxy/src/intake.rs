@@ -11,7 +11,8 @@ use smallvec::SmallVec;
 
 use crate::{
     headers::{self, ConnectionNames},
-    snapshot::{Cluster, Snapshot},
+    snapshot::{Cluster, Destination, Route, Snapshot},
+    tenancy::TENANT,
 };
 
 /// Why a request has no single meaning.
@@ -71,14 +72,19 @@ impl IntakeError {
 pub struct Received {
     /// The cluster addressed.
     pub cluster: Arc<Cluster>,
+    /// What of it: the engine, or Dashboards.
+    pub destination: Destination,
     /// The method.
     pub method: Method,
-    /// Path and query as the engine will get them: raw, without the cluster's path prefix.
+    /// Path and query as they are judged and as the engine will get them: raw, without the path prefix. Dashboards gets
+    /// them under its base path.
     pub target: PathAndQuery,
     /// Cleaned headers; never holds `Authorization`.
     pub headers: HeaderMap,
     /// Every `Authorization` header that came, for authentication alone.
     pub authorization: SmallVec<[HeaderValue; 1]>,
+    /// The tenants of Dashboards that the client names, for whoever decides on them.
+    pub tenants: SmallVec<[HeaderValue; 1]>,
     /// The body, untouched.
     pub body: Incoming,
 }
@@ -103,10 +109,11 @@ pub fn receive(request: Request<Incoming>, snapshot: &Snapshot) -> Result<Receiv
         .path_and_query()
         .filter(|target| target.as_str().starts_with('/'))
         .ok_or(IntakeError::NoPath)?;
-    let (cluster, target) = snapshot.route(&host, path).ok_or(IntakeError::NoCluster)?;
+    let Route { cluster, destination, target } = snapshot.route(&host, path).ok_or(IntakeError::NoCluster)?;
 
     let trailers = headers::wants_trailers(&parts.headers);
     let authorization = parts.headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
+    let tenants = parts.headers.get_all(TENANT).iter().cloned().collect();
     headers::remove_hop_by_hop(&mut parts.headers, cluster.reserved())?;
     headers::remove_trusted(&mut parts.headers, cluster.reserved());
     if is_form(&parts.headers) {
@@ -121,7 +128,16 @@ pub fn receive(request: Request<Incoming>, snapshot: &Snapshot) -> Result<Receiv
     parts.headers.remove(header::HOST);
     // Framing of the request to the engine follows from the body, never from what a client wrote: HTTP/2 requests may
     // lack a length, and hyper adds `chunked` where it is needed.
-    Ok(Received { cluster, method: parts.method, target, headers: parts.headers, authorization, body })
+    Ok(Received {
+        cluster,
+        destination,
+        method: parts.method,
+        target,
+        headers: parts.headers,
+        authorization,
+        tenants,
+        body,
+    })
 }
 
 /// The one host the request is for, from the Host header and the request target (RFC 9112 §3.2, RFC 9113 §8.3.1).

@@ -49,6 +49,7 @@ pub mod server;
 pub mod snapshot;
 pub mod stall;
 mod stream;
+pub mod tenancy;
 pub mod trace;
 pub mod upstream;
 pub mod wellknown;

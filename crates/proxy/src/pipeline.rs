@@ -28,7 +28,7 @@ use crate::{
     listener::Peer,
     metrics::Metrics,
     record::Entry,
-    respond::{Rejection, ResponseBody, needed_scope},
+    respond::{Addressed, Rejection, ResponseBody, needed_scope},
     snapshot::{Cluster, Limits, Snapshot},
     trace::{self, Tracer},
     wellknown,
@@ -137,6 +137,10 @@ impl Proxy {
             if !ready {
                 problems.push(format!("cluster {}: no healthy node", cluster.name()));
             }
+            // Told, but no reason to take the engine away from its clients.
+            if cluster.dashboards().is_some_and(|dashboards| !dashboards.upstream().is_ready()) {
+                problems.push(format!("cluster {}: no healthy server of Dashboards", cluster.name()));
+            }
         }
         let audit = self.audit.stats();
         if audit.failing {
@@ -162,11 +166,14 @@ impl Proxy {
             Ok(received) => received,
             Err(error) => return Rejection::Intake(error).respond(entry, None),
         };
-        let cluster = Arc::clone(&received.cluster);
+        let (cluster, destination) = (Arc::clone(&received.cluster), received.destination.clone());
         entry.cluster(cluster.label());
+        entry.destination(destination.kind());
         match self.run(&snapshot, &cluster, peer, received, &mut entry).await {
             Ok(forwarded) => forwarded.respond(entry, snapshot.limits().body_idle),
-            Err(rejection) => rejection.respond(entry, Some(cluster.resource_metadata())),
+            Err(rejection) => {
+                rejection.respond(entry, Some(Addressed { cluster: &cluster, destination: &destination }))
+            }
         }
     }
 
@@ -237,7 +244,8 @@ impl Proxy {
             .map_err(|error| Rejection::Internal(error.to_string()))?;
 
         let changing = cluster.names().filter(|_| changes_names).map(Names::changing);
-        let answer = cluster.upstream().send(credentialed).await.map_err(|error| {
+        let destination = credentialed.destination().clone();
+        let answer = cluster.upstream_of(&destination).send(credentialed).await.map_err(|error| {
             // What looks like the engine breaking off may be the client's body doing so, or what stands in it.
             broken(&request_body, findings).unwrap_or(Rejection::Upstream(error))
         })?;
@@ -251,7 +259,8 @@ impl Proxy {
                 record.node = Some(answer.lease.node().to_owned());
                 record.engine_status = Some(StatusCode::UNAUTHORIZED.as_u16());
             });
-            return Err(Rejection::IdentityRefused { node: answer.lease.node().to_owned() });
+            let node = answer.lease.node().to_owned();
+            return Err(Rejection::IdentityRefused { node, destination });
         }
         Ok(Forwarded { answer, request_body })
     }
@@ -314,14 +323,14 @@ fn wellknown_answer(
     let host = intake::host(request.headers(), request.uri().authority(), request.version()).ok();
     let target = if resource.is_empty() { "/" } else { resource }.parse().ok();
     let found = host.zip(target).and_then(|(host, target)| snapshot.route(&host, &target));
-    let Some((cluster, rest)) = found else {
+    let Some(route) = found else {
         return Some(Err(StatusCode::NOT_FOUND));
     };
-    if rest.as_str() != "/" {
+    if route.target.as_str() != "/" {
         return Some(Err(StatusCode::NOT_FOUND));
     }
-    entry.cluster(cluster.label());
-    Some(wellknown::metadata(snapshot, &cluster).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR))
+    entry.cluster(route.cluster.label());
+    Some(wellknown::metadata(snapshot, &route).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 fn respond_own(answer: Result<Vec<u8>, StatusCode>, mut entry: Entry) -> Response<ResponseBody> {

@@ -104,6 +104,11 @@ impl Entry {
         self.span = Some(span);
     }
 
+    /// Which of the cluster's servers it is for.
+    pub fn destination(&mut self, kind: &'static str) {
+        self.note(|record| record.upstream = Some(kind.into()));
+    }
+
     /// What is asked has been understood.
     pub fn asked(&mut self, operation: &'static str, action: &'static str, targets: Vec<String>) {
         self.action = Some(action);

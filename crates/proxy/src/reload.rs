@@ -233,8 +233,14 @@ fn connection_files(config: &Config) -> BTreeSet<&Path> {
         config.providers.iter().filter_map(|provider| provider.ca.as_deref()).collect();
     for cluster in &config.clusters {
         files.extend(cluster.ca.as_deref());
-        let certificate = cluster.client_certificate.as_ref();
-        files.extend(certificate.iter().flat_map(|files| [files.certificate.as_path(), &files.private_key]));
+        let dashboards = cluster.dashboards.as_ref();
+        files.extend(dashboards.and_then(|dashboards| dashboards.ca.as_deref()));
+        let certificates = [
+            cluster.client_certificate.as_ref(),
+            dashboards.and_then(|dashboards| dashboards.client_certificate.as_ref()),
+        ];
+        let pairs = certificates.into_iter().flatten();
+        files.extend(pairs.flat_map(|files| [files.certificate.as_path(), &files.private_key]));
     }
     files
 }

@@ -18,6 +18,7 @@ use crate::{
     inspect::{BodyFinding, Findings},
     intake::{IntakeError, REQUEST_ID},
     record::Entry,
+    snapshot::{Cluster, Destination},
     upstream::UpstreamError,
 };
 
@@ -38,10 +39,12 @@ pub enum Rejection {
     Unauthorized(AuthorizationError),
     /// There is no engine identity for it.
     Identity(IdentityError),
-    /// The engine did not take the proxy's identity.
+    /// The engine or Dashboards did not take the proxy's identity.
     IdentityRefused {
         /// The node that answered 401.
         node: String,
+        /// Whose node that is.
+        destination: Destination,
     },
     /// The client's body broke off before the engine answered, so the engine acted on none of it.
     Body {
@@ -54,6 +57,15 @@ pub enum Rejection {
     Upstream(UpstreamError),
     /// A request of the proxy's own making is faulty; a defect here.
     Internal(String),
+}
+
+/// What a rejected request was for, as far as that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Addressed<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// What of it.
+    pub destination: &'a Destination,
 }
 
 /// What a rejection looks like from outside.
@@ -148,6 +160,12 @@ impl Rejection {
             }
             Self::Unauthorized(AuthorizationError::NoRights) => no_rights(),
             Self::Unauthorized(AuthorizationError::NamesUnknown) => names_unknown(),
+            Self::Unauthorized(AuthorizationError::Xsrf(missing)) => {
+                Verdict::new(StatusCode::BAD_REQUEST, "request", "xsrf_missing", missing.to_string())
+            }
+            Self::Unauthorized(AuthorizationError::Tenancy(error)) => {
+                Verdict::new(StatusCode::FORBIDDEN, "identity", error.reason(), error.to_string())
+            }
             Self::Identity(error) => {
                 let status =
                     StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -161,18 +179,7 @@ impl Rejection {
                 verdict.cause = Some(errors::chain(error));
                 verdict
             }
-            Self::IdentityRefused { node } => {
-                let detail = "the engine did not accept the proxy's identity; its operator should run \
-                              `opensearch-oauth-proxy engine-setup --check`";
-                let mut verdict = Verdict::new(
-                    StatusCode::BAD_GATEWAY,
-                    "engine",
-                    "engine_refused_identity",
-                    detail.to_owned(),
-                );
-                verdict.cause = Some(format!("node {node} answered 401"));
-                verdict
-            }
+            Self::IdentityRefused { node, destination } => of_refused_identity(node, destination),
             Self::Body { stalled: true } => {
                 let detail = "the body of the request stood still for too long".to_owned();
                 Verdict::new(StatusCode::REQUEST_TIMEOUT, "request", "request_body_stalled", detail)
@@ -204,7 +211,7 @@ impl Rejection {
     }
 
     /// The answer, with everything noted in `entry`.
-    pub fn respond(&self, mut entry: Entry, resource_metadata: Option<&str>) -> Response<ResponseBody> {
+    pub fn respond(&self, mut entry: Entry, addressed: Option<Addressed<'_>>) -> Response<ResponseBody> {
         let verdict = self.verdict();
         if verdict.decision == Decision::Error {
             tracing::warn!(
@@ -224,7 +231,12 @@ impl Rejection {
             entry.note(|record| record.node = Some(error.node().to_owned()));
         }
 
-        let body = ErrorBody::new(&verdict, &entry);
+        let of_dashboards = addressed.is_some_and(|addressed| !addressed.destination.is_engine());
+        let body = if of_dashboards {
+            ErrorBody::Dashboards(DashboardsError::new(&verdict, &entry))
+        } else {
+            ErrorBody::Engine(EngineError::new(&verdict, &entry))
+        };
         let text = serde_json::to_vec(&body).unwrap_or_default();
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
@@ -232,7 +244,7 @@ impl Rejection {
         headers.insert(REQUEST_ID, text_value(entry.request_id()));
         headers.insert(DECISION_ID, text_value(&entry.decision_id().to_string()));
         if verdict.challenge {
-            headers.insert(header::WWW_AUTHENTICATE, challenge(&verdict, resource_metadata));
+            headers.insert(header::WWW_AUTHENTICATE, challenge(&verdict, addressed));
         }
         if matches!(verdict.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
@@ -276,6 +288,25 @@ fn of_authentication(error: &AuthenticationError) -> Verdict {
     let mut verdict = Verdict::new(status, "token", error.reason(), error.to_string());
     verdict.oauth_error = oauth_error;
     verdict.challenge = status == StatusCode::UNAUTHORIZED || oauth_error.is_some();
+    verdict
+}
+
+fn of_refused_identity(node: &str, destination: &Destination) -> Verdict {
+    let status = StatusCode::BAD_GATEWAY;
+    let mut verdict = match destination {
+        Destination::Engine => {
+            let detail = "the engine did not accept the proxy's identity; its operator should run \
+                          `opensearch-oauth-proxy engine-setup --check`";
+            Verdict::new(status, "engine", "engine_refused_identity", detail.to_owned())
+        }
+        Destination::Dashboards(_) => {
+            let detail = "Dashboards, or the engine behind it, did not accept the proxy's identity; its operator should \
+                          run `opensearch-oauth-proxy engine-setup --check` and look at `opensearch_security.auth.type` \
+                          of Dashboards";
+            Verdict::new(status, "engine", "dashboards_refused_identity", detail.to_owned())
+        }
+    };
+    verdict.cause = Some(format!("node {node} answered 401"));
     verdict
 }
 
@@ -335,7 +366,7 @@ fn of_upstream(error: &UpstreamError) -> Verdict {
 }
 
 /// `WWW-Authenticate: Bearer` by RFC 6750 §3 and RFC 9728 §5.1.
-fn challenge(verdict: &Verdict, resource_metadata: Option<&str>) -> HeaderValue {
+fn challenge(verdict: &Verdict, addressed: Option<Addressed<'_>>) -> HeaderValue {
     let mut parameters = Vec::with_capacity(4);
     let mut quoted = |name: &str, value: &str| {
         let safe: String = value.chars().map(|c| if matches!(c, '"' | '\\') { '\'' } else { c }).collect();
@@ -348,17 +379,33 @@ fn challenge(verdict: &Verdict, resource_metadata: Option<&str>) -> HeaderValue 
     if let Some(scope) = &verdict.scope {
         quoted("scope", scope);
     }
-    if let Some(url) = resource_metadata {
-        quoted("resource_metadata", url);
+    if let Some(Addressed { cluster, destination }) = addressed {
+        quoted("resource_metadata", cluster.resource_metadata(destination));
     }
     text_value(format!("Bearer {}", parameters.join(", ")).trim_end())
 }
 
-/// An error body of the engine's shape, so that its clients can read it, with what the proxy has to add.
+/// An error body of the shape that clients of the server asked for know, with what the proxy has to add.
 #[derive(Serialize)]
-struct ErrorBody<'a> {
+#[serde(untagged)]
+enum ErrorBody<'a> {
+    Engine(EngineError<'a>),
+    Dashboards(DashboardsError<'a>),
+}
+
+#[derive(Serialize)]
+struct EngineError<'a> {
     error: Error<'a>,
     status: u16,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DashboardsError<'a> {
+    status_code: u16,
+    error: &'static str,
+    message: &'a str,
+    attributes: Added<'a>,
 }
 
 #[derive(Serialize)]
@@ -366,6 +413,12 @@ struct Error<'a> {
     root_cause: [Cause<'a>; 1],
     #[serde(flatten)]
     cause: Cause<'a>,
+    #[serde(flatten)]
+    added: Added<'a>,
+}
+
+#[derive(Serialize)]
+struct Added<'a> {
     layer: &'static str,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -380,7 +433,30 @@ struct Cause<'a> {
     reason: &'a str,
 }
 
-impl<'a> ErrorBody<'a> {
+impl<'a> Added<'a> {
+    fn new(verdict: &'a Verdict, entry: &'a Entry) -> Self {
+        Self {
+            layer: verdict.layer,
+            code: verdict.reason,
+            needed_scope: verdict.scope.as_deref(),
+            decision_id: entry.decision_id().to_string(),
+            request_id: entry.request_id(),
+        }
+    }
+}
+
+impl<'a> DashboardsError<'a> {
+    fn new(verdict: &'a Verdict, entry: &'a Entry) -> Self {
+        Self {
+            status_code: verdict.status.as_u16(),
+            error: verdict.status.canonical_reason().unwrap_or_default(),
+            message: &verdict.detail,
+            attributes: Added::new(verdict, entry),
+        }
+    }
+}
+
+impl<'a> EngineError<'a> {
     fn new(verdict: &'a Verdict, entry: &'a Entry) -> Self {
         let kind = match verdict.status {
             StatusCode::UNAUTHORIZED => "authentication_exception",
@@ -390,15 +466,7 @@ impl<'a> ErrorBody<'a> {
         };
         let cause = Cause { r#type: kind, reason: &verdict.detail };
         Self {
-            error: Error {
-                root_cause: [cause],
-                cause,
-                layer: verdict.layer,
-                code: verdict.reason,
-                needed_scope: verdict.scope.as_deref(),
-                decision_id: entry.decision_id().to_string(),
-                request_id: entry.request_id(),
-            },
+            error: Error { root_cause: [cause], cause, added: Added::new(verdict, entry) },
             status: verdict.status.as_u16(),
         }
     }

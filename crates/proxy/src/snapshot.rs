@@ -2,6 +2,9 @@
 
 mod build;
 mod cluster;
+mod dashboards;
+mod route;
+mod servers;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +14,8 @@ use oidc::{Providers, TokenCache};
 pub use self::{
     build::{BuildError, build},
     cluster::Cluster,
+    dashboards::Dashboards,
+    route::{Destination, Route},
 };
 use crate::principal::Principal;
 
@@ -111,8 +116,10 @@ impl Snapshot {
             providers.prefetch().await;
         });
         for cluster in &self.clusters {
-            let upstream = Arc::clone(cluster.upstream());
-            first.spawn(async move { upstream.check_health().await });
+            for upstream in cluster.upstreams() {
+                let upstream = Arc::clone(upstream);
+                first.spawn(async move { upstream.check_health().await });
+            }
             let cluster = Arc::clone(cluster);
             first.spawn(async move {
                 if let Some(names) = cluster.names() {
@@ -125,23 +132,8 @@ impl Snapshot {
         }
     }
 
-    /// The cluster at this host and path, and the target as that cluster's engine gets it.
-    ///
-    /// A cluster whose `hosts` name the host precedes one that takes any host; a longer path prefix precedes a
-    /// shorter one.
-    pub fn route(&self, host: &Authority, target: &PathAndQuery) -> Option<(Arc<Cluster>, PathAndQuery)> {
-        let (cluster, rest) = self
-            .clusters
-            .iter()
-            .filter_map(|cluster| Some((cluster, cluster.accepts(host.host(), target.as_str())?)))
-            .max_by_key(|(cluster, rest)| (cluster.names_host(), usize::MAX - rest.len()))?;
-        let target = if rest.len() == target.as_str().len() {
-            target.clone()
-        } else if rest.starts_with('?') {
-            format!("/{rest}").parse().ok()?
-        } else {
-            rest.parse().ok()?
-        };
-        Some((Arc::clone(cluster), target))
+    /// Where a request for this host and target goes.
+    pub fn route(&self, host: &Authority, target: &PathAndQuery) -> Option<Route> {
+        route::find(&self.clusters, host, target)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::snapshot::{Cluster, Snapshot};
+use crate::snapshot::{Route, Snapshot};
 
 /// The well-known path; a resource with a path of its own has that path appended (RFC 9728 §3.1).
 pub const PATH: &str = "/.well-known/oauth-protected-resource";
@@ -29,15 +29,15 @@ pub fn resource_path(path: &str) -> Option<&str> {
     (rest.is_empty() || rest.starts_with('/')).then_some(rest.trim_end_matches('/'))
 }
 
-/// The metadata document of one cluster.
-pub fn metadata(snapshot: &Snapshot, cluster: &Cluster) -> Result<Vec<u8>, serde_json::Error> {
+/// The metadata document of what a request is routed to.
+pub fn metadata(snapshot: &Snapshot, route: &Route) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&Metadata {
-        resource: cluster.resource().to_owned(),
+        resource: route.cluster.resource(&route.destination).to_owned(),
         authorization_servers: snapshot.providers_by_name().map(|(_, issuer)| issuer).collect(),
         authorization_server_names: snapshot.providers_by_name().collect(),
-        scopes_supported: cluster.scopes_supported(),
+        scopes_supported: route.cluster.scopes_supported(),
         bearer_methods_supported: ["header"],
-        resource_name: cluster.name(),
+        resource_name: route.cluster.name(),
     })
 }
 

@@ -46,6 +46,7 @@ fn full() -> Record {
         operation: Some("search".into()),
         targets: vec!["logs-a".into()],
         cluster: text("main"),
+        upstream: Some("engine".into()),
         engine_identity: Some(EngineIdentity {
             kind: "signed_jwt".into(),
             user: "ada".into(),

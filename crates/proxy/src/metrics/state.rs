@@ -110,7 +110,10 @@ impl Scrape<'_> {
         let all: Vec<(NodeLabels, NodeStatus)> = snapshot
             .clusters()
             .iter()
-            .flat_map(|cluster| cluster.upstream().status().map(move |status| (cluster.name(), status)))
+            .flat_map(|cluster| {
+                let nodes = cluster.upstreams().flat_map(|upstream| upstream.status());
+                nodes.map(move |status| (cluster.name(), status))
+            })
             .map(|(cluster, status)| {
                 (NodeLabels { cluster: cluster.to_owned(), node: status.name.clone() }, status)
             })

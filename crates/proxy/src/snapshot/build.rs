@@ -5,17 +5,17 @@ use std::{collections::HashMap, sync::Arc};
 
 use config::model;
 use engine::{EngineIdentity, IdentityError};
-use http::uri::PathAndQuery;
 use oidc::{ClaimNames, IntrospectionConfig, KeySource, ProviderConfig, Providers, TokenCache};
 use secrecy::SecretString;
 use transport::{ForwardProxy, TlsError, TlsOptions};
 use url::Url;
 
-use super::{Cluster, Limits, Snapshot, Task};
+use super::{Cluster, Dashboards, Limits, Snapshot, Task, servers::Servers};
 use crate::{
     catalogue::{Lister, Names},
     headers::Reserved,
-    upstream::{Target, TargetError, Upstream, UpstreamOptions},
+    tenancy::{Tenancy, TenantName},
+    upstream::{TargetError, Upstream},
     wellknown,
 };
 
@@ -26,25 +26,25 @@ pub enum BuildError {
     #[error("providers")]
     Providers(#[source] Box<oidc::ConfigError>),
     /// A cluster's CA or certificate.
-    #[error("clusters[{cluster}]")]
+    #[error("{at}")]
     Tls {
-        /// The cluster.
-        cluster: String,
+        /// Which servers, as a path in the configuration.
+        at: String,
         /// What is wrong with the file.
         #[source]
         source: Box<TlsError>,
     },
     /// A node's URL.
-    #[error("clusters[{cluster}].nodes")]
+    #[error("{at}.nodes")]
     Node {
-        /// The cluster.
-        cluster: String,
+        /// Which servers, as a path in the configuration.
+        at: String,
         /// What is wrong with it.
         #[source]
         source: TargetError,
     },
     /// The path of the health check.
-    #[error("clusters[{0}].health.path is not a path; it begins with `/`")]
+    #[error("{0}.health.path is not a path; it begins with `/`")]
     HealthPath(String),
     /// The engine identity: a key that cannot be read, a faulty header name.
     #[error("clusters[{cluster}].identity")]
@@ -54,6 +54,15 @@ pub enum BuildError {
         /// What is wrong.
         #[source]
         source: IdentityError,
+    },
+    /// The tenant of Dashboards.
+    #[error("clusters[{cluster}].dashboards.tenant")]
+    Tenant {
+        /// The cluster.
+        cluster: String,
+        /// What is wrong with it.
+        #[source]
+        source: TenantName,
     },
     /// The mappings.
     #[error("mappings: {0}")]
@@ -87,15 +96,21 @@ pub fn build(
             Some((previous.clusters.get(at)?, previous.tasks.get(at + 1)?))
         });
         let names = kept.and_then(|(cluster, _)| cluster.names.clone());
+        let kept_dashboards = kept.and_then(|(cluster, _)| cluster.dashboards.clone());
+        let dashboards = match &settings.dashboards {
+            Some(own) => Some(Arc::new(dashboards(&config, settings, own, kept_dashboards.as_deref())?)),
+            None => None,
+        };
         let upstream = if let Some((cluster, task)) = kept {
             tasks.push(Arc::clone(task));
             Arc::clone(&cluster.upstream)
         } else {
-            let upstream = Arc::new(Upstream::new(upstream_options(settings)?));
+            let upstream = Arc::new(Upstream::new(Servers::engine(settings).options()?));
             tasks.push(Task::spawn(Arc::clone(&upstream).watch_health()));
             upstream
         };
-        clusters.push(Arc::new(cluster(&config, index, settings, upstream, names.as_deref())?));
+        let cluster = cluster(&config, index, settings, upstream, names.as_deref())?;
+        clusters.push(Arc::new(Cluster { dashboards, ..cluster }));
     }
     let limits = &config.limits;
     Ok(Snapshot {
@@ -225,35 +240,6 @@ fn algorithm(algorithm: model::Algorithm) -> oidc::Algorithm {
     }
 }
 
-fn upstream_options(settings: &model::Cluster) -> Result<UpstreamOptions, BuildError> {
-    let cluster = || settings.name.clone();
-    let tls = TlsOptions {
-        ca: settings.ca.clone(),
-        identity: settings
-            .client_certificate
-            .as_ref()
-            .map(|files| (files.certificate.clone(), files.private_key.clone())),
-    };
-    let tls = transport::client_config(&tls, &[b"http/1.1"])
-        .map_err(|source| BuildError::Tls { cluster: cluster(), source: Box::new(source) })?;
-    let targets = settings.nodes.iter().map(|url| Target::new(url, &tls)).collect::<Result<_, _>>();
-    let health = &settings.health;
-    if health.path.parse::<PathAndQuery>().is_err() || !health.path.starts_with('/') {
-        return Err(BuildError::HealthPath(cluster()));
-    }
-    Ok(UpstreamOptions {
-        targets: targets.map_err(|source| BuildError::Node { cluster: cluster(), source })?,
-        connect_timeout: settings.connect_timeout.get(),
-        response_timeout: settings.response_timeout.map(config::value::Duration::get),
-        max_idle: settings.max_idle_connections,
-        idle_timeout: settings.idle_timeout.get(),
-        health_path: health.path.clone(),
-        health_interval: health.interval.get(),
-        health_timeout: health.timeout.get(),
-        health_failures: health.failures,
-    })
-}
-
 fn cluster(
     config: &model::Config,
     index: usize,
@@ -268,9 +254,10 @@ fn cluster(
         let lister = Lister::new(settings, catalogue.user.as_deref(), Arc::clone(&identity));
         Ok(Names::watch(catalogue, &settings.name, lister?, previous))
     });
-    let names = names
-        .transpose()
-        .map_err(|source| BuildError::Tls { cluster: settings.name.clone(), source: Box::new(source) })?;
+    let names = names.transpose().map_err(|source| BuildError::Tls {
+        at: format!("clusters[{}].catalogue", settings.name),
+        source: Box::new(source),
+    })?;
     let mut mappers = HashMap::new();
     for provider in &config.providers {
         let mapper =
@@ -278,7 +265,7 @@ fn cluster(
         mappers.insert(provider.name.clone(), mapper);
     }
     let path_prefix = settings.path_prefix.clone().unwrap_or_default();
-    let base = public_base(&config.public_url, settings);
+    let base = public_base(&config.public_url, &settings.hosts);
     Ok(Cluster {
         name: Arc::from(settings.name.as_str()),
         index,
@@ -290,6 +277,7 @@ fn cluster(
         identity,
         names,
         upstream,
+        dashboards: None,
         mappers,
         path_prefix,
         reads_bodies: settings.read_bodies,
@@ -297,10 +285,42 @@ fn cluster(
     })
 }
 
-/// Scheme, host and port under which clients reach a cluster, without a slash at the end.
-fn public_base(public_url: &Url, settings: &model::Cluster) -> String {
+/// `kept` are the servers of before, whose settings are the same.
+fn dashboards(
+    config: &model::Config,
+    cluster: &model::Cluster,
+    settings: &model::Dashboards,
+    kept: Option<&Dashboards>,
+) -> Result<Dashboards, BuildError> {
+    let (upstream, health) = if let Some(kept) = kept {
+        (Arc::clone(&kept.upstream), Arc::clone(&kept.health))
+    } else {
+        let servers = Servers::dashboards(&cluster.name, settings);
+        let upstream = Arc::new(Upstream::new(servers.options()?));
+        let health = Task::spawn(Arc::clone(&upstream).watch_health());
+        (upstream, health)
+    };
+    let hosts = if settings.hosts.is_empty() { &cluster.hosts } else { &settings.hosts };
+    let base = public_base(&config.public_url, hosts);
+    let prefix = settings.prefix();
+    Ok(Dashboards {
+        hosts: hosts.clone(),
+        keeps_prefix: settings.base_path.is_some(),
+        shares_place: !settings.has_own_place(),
+        resource: format!("{base}{prefix}"),
+        resource_metadata: format!("{base}{}{prefix}", wellknown::PATH),
+        prefix: prefix.to_owned(),
+        tenancy: Tenancy::from_config(settings.tenant.as_ref())
+            .map_err(|source| BuildError::Tenant { cluster: cluster.name.clone(), source })?,
+        upstream,
+        health,
+    })
+}
+
+/// Scheme, host and port under which clients reach one of these hosts, without a slash at the end.
+fn public_base(public_url: &Url, hosts: &[String]) -> String {
     let mut url = public_url.clone();
-    if let Some(host) = settings.hosts.first()
+    if let Some(host) = hosts.first()
         && url.set_host(Some(host)).is_err()
     {
         // `check-config` has checked the host names; an odd one leaves the proxy's own.

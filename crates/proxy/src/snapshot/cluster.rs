@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use access::Mapper;
 use engine::EngineIdentity;
 
+use super::{Dashboards, Destination};
 use crate::{catalogue::Names, headers::Reserved, upstream::Upstream};
 
 /// One cluster: how requests come to it, what tokens may do there, and how it is reached.
@@ -23,6 +24,7 @@ pub struct Cluster {
     pub(super) identity: Arc<EngineIdentity>,
     pub(super) names: Option<Arc<Names>>,
     pub(super) upstream: Arc<Upstream>,
+    pub(super) dashboards: Option<Arc<Dashboards>>,
     /// By provider name: what that provider's tokens may do here.
     pub(super) mappers: HashMap<String, Mapper>,
 }
@@ -43,14 +45,22 @@ impl Cluster {
         self.index
     }
 
-    /// The resource identifier (RFC 9728).
-    pub fn resource(&self) -> &str {
-        &self.resource
+    /// The resource identifier (RFC 9728) of what a request is for.
+    pub fn resource<'c>(&'c self, destination: &'c Destination) -> &'c str {
+        match destination {
+            Destination::Dashboards(dashboards) if !dashboards.shares_place() => dashboards.resource(),
+            _ => &self.resource,
+        }
     }
 
-    /// The URL of the resource metadata, for challenges.
-    pub fn resource_metadata(&self) -> &str {
-        &self.resource_metadata
+    /// The URL of that resource's metadata, for challenges.
+    pub fn resource_metadata<'c>(&'c self, destination: &'c Destination) -> &'c str {
+        match destination {
+            Destination::Dashboards(dashboards) if !dashboards.shares_place() => {
+                dashboards.resource_metadata()
+            }
+            _ => &self.resource_metadata,
+        }
     }
 
     /// Scopes worth asking for.
@@ -73,9 +83,27 @@ impl Cluster {
         self.names.as_deref()
     }
 
-    /// How it is reached.
+    /// How its engine is reached.
     pub fn upstream(&self) -> &Arc<Upstream> {
         &self.upstream
+    }
+
+    /// Its OpenSearch Dashboards, if that is served.
+    pub fn dashboards(&self) -> Option<&Arc<Dashboards>> {
+        self.dashboards.as_ref()
+    }
+
+    /// How each of its servers is reached: the engine, then Dashboards.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        std::iter::once(&self.upstream).chain(self.dashboards.iter().map(|dashboards| dashboards.upstream()))
+    }
+
+    /// How a destination of its is reached.
+    pub fn upstream_of<'c>(&'c self, destination: &'c Destination) -> &'c Arc<Upstream> {
+        match destination {
+            Destination::Engine => &self.upstream,
+            Destination::Dashboards(dashboards) => dashboards.upstream(),
+        }
     }
 
     /// What tokens of a provider may do here.
@@ -96,24 +124,5 @@ impl Cluster {
     /// The path prefix, empty or beginning with a slash.
     pub fn path_prefix(&self) -> &str {
         &self.path_prefix
-    }
-
-    /// Whether the configuration names hosts for it.
-    pub fn names_host(&self) -> bool {
-        !self.hosts.is_empty()
-    }
-
-    /// The target without the path prefix, which may leave no more than a query, if this cluster is addressed by host and target.
-    pub fn accepts<'t>(&self, host: &str, target: &'t str) -> Option<&'t str> {
-        let host_fits =
-            self.hosts.is_empty() || self.hosts.iter().any(|named| named.eq_ignore_ascii_case(host));
-        if !host_fits {
-            return None;
-        }
-        match target.strip_prefix(self.path_prefix.as_str())? {
-            "" => Some("/"),
-            rest if rest.starts_with(['/', '?']) => Some(rest),
-            _ => None,
-        }
     }
 }

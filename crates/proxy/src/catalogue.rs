@@ -19,7 +19,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use catalogue::Catalogue;
 use http::Method;
-use rest::{Action, Operation};
+use rest::{Action, Inquiry};
 use tokio::{
     sync::{Mutex, watch},
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -52,11 +52,13 @@ const LEAVE_NAMES: [&str; 14] = [
     "tasks.cancel",
 ];
 
-/// Whether this operation, sent so, can change what a name stands for.
-pub fn changes_names(operation: &Operation, method: &Method) -> bool {
-    matches!(operation.action, Action::Manage | Action::Admin)
-        && !method.is_safe()
-        && !LEAVE_NAMES.contains(&operation.name)
+/// Whether a request that asks this, sent so, can change what a name stands for. That is seen by what it needs, since a
+/// request to another surface can carry one to the engine.
+pub fn changes_names(ask: &Inquiry, method: &Method) -> bool {
+    let changes = |action| matches!(action, Action::Manage | Action::Admin);
+    let in_line = changes(ask.operation.action) || ask.needs.iter().any(|need| changes(need.action));
+    let in_body = || ask.body.as_ref().is_some_and(|body| body.actions().iter().any(changes));
+    !method.is_safe() && !LEAVE_NAMES.contains(&ask.operation.name) && (in_line || in_body())
 }
 
 /// One answer of the engine.

@@ -200,7 +200,7 @@ impl Proxy {
         let changes_names = classified
             .ask
             .as_ref()
-            .is_ok_and(|ask| catalogue::changes_names(ask.operation, &classified.received.method));
+            .is_ok_and(|ask| catalogue::changes_names(ask, &classified.received.method));
         let authenticated = authenticate::identify(classified, snapshot).await.map_err(|unidentified| {
             let scope = unidentified.classified.ask.as_ref().ok().and_then(needed_scope);
             Rejection::Unauthenticated(unidentified.error, scope)

@@ -220,3 +220,135 @@ fn on(need: &Need, name: &str) -> Option<Need> {
         origin: Origin::Behind,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use access::{ClusterRules, Mapper, Subject};
+    use claims::ClaimPath;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    struct Token(Vec<String>);
+
+    impl Subject for Token {
+        fn scopes(&self) -> impl Iterator<Item = &str> {
+            self.0.iter().map(String::as_str)
+        }
+
+        fn groups(&self) -> impl Iterator<Item = &str> {
+            std::iter::empty()
+        }
+
+        fn claim(&self, _: &ClaimPath) -> Vec<Cow<'_, str>> {
+            Vec::new()
+        }
+
+        fn audiences(&self) -> impl Iterator<Item = &str> {
+            std::iter::empty()
+        }
+    }
+
+    fn rights(scopes: Vec<String>) -> Rights {
+        let rules = ClusterRules { name: "main".into(), audience: None, only_cluster: true };
+        Mapper::new(Vec::new(), rules, true).unwrap().rights(&Token(scopes))
+    }
+
+    /// Indices `a0` to `a3`, `.b0` and `.b1`, of which the last is the data stream `c0`'s, and aliases of some of them.
+    fn catalogue(aliases: &[(String, Vec<&'static str>)]) -> Catalogue {
+        let mut indices: Vec<_> =
+            ["a0", "a1", "a2", "a3", ".b0"].iter().map(|name| json!({ "name": name })).collect();
+        indices.push(json!({ "name": ".b1", "data_stream": "c0" }));
+        let aliases: Vec<_> =
+            aliases.iter().map(|(name, behind)| json!({ "name": name, "indices": behind })).collect();
+        let listing = json!({
+            "indices": indices,
+            "aliases": aliases,
+            "data_streams": [{ "name": "c0", "backing_indices": [".b1"] }],
+        });
+        Catalogue::from_resolve_index(listing.to_string().as_bytes()).unwrap()
+    }
+
+    fn need(action: Action, name: &str) -> Need {
+        let on = Resource::Index(Target { remote: None, index: Pattern::parse(name).unwrap() });
+        Need { action, on, origin: Origin::Path }
+    }
+
+    fn held(rights: &Rights, action: Action, name: &str) -> bool {
+        rights.allows(&need(action, name)).is_ok()
+            || (name == ".b1" && rights.allows(&need(action, "c0")).is_ok())
+    }
+
+    fn actions() -> impl Strategy<Value = Action> {
+        prop::sample::select(&Action::ALL[..])
+    }
+
+    fn aliases() -> impl Strategy<Value = Vec<(String, Vec<&'static str>)>> {
+        let behind = prop::sample::subsequence(vec!["a0", "a1", "a2", "a3", ".b0", ".b1"], 0..4);
+        prop::collection::vec(("[.]?[xa][xy]", behind), 0..5)
+    }
+
+    fn scopes() -> impl Strategy<Value = Vec<String>> {
+        let scope = (actions(), "[.]?[abcx][0-3xy*]?[*]?")
+            .prop_map(|(action, pattern)| format!("{action}:{pattern}"));
+        prop::collection::vec(scope, 1..6)
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_stands_for_what_is_wholly_held_and_for_looking_only(
+            aliases in aliases(),
+            scopes in scopes(),
+            action in actions(),
+            name in "[.]?[abcx][0-3xy]",
+        ) {
+            let (names, rights) = (catalogue(&aliases), rights(scopes));
+            let asked = need(action, &name);
+            let inside = inside(&names, &rights, &asked);
+            let looks = matches!(action, Action::Read | Action::Monitor);
+            let expected = looks && match names.get(&name) {
+                Some(Entry::Alias { indices }) => {
+                    !name.starts_with('.')
+                        && !indices.is_empty()
+                        && indices.iter().all(|index| held(&rights, action, index))
+                }
+                Some(Entry::Index { data_stream: Some(_), .. }) => rights.allows(&need(action, "c0")).is_ok(),
+                _ => false,
+            };
+            prop_assert_eq!(inside.is_some(), expected);
+            for need in inside.into_iter().flatten() {
+                prop_assert!(rights.allows(&need).is_ok() && need.action == action);
+            }
+        }
+
+        #[test]
+        fn no_alias_that_a_need_reaches_has_anything_behind_it_that_is_not_held(
+            aliases in aliases(),
+            scopes in scopes(),
+            action in actions(),
+            pattern in "[.]?[abcx*][0-3xy*]?[*]?",
+        ) {
+            let (names, rights) = (catalogue(&aliases), rights(scopes));
+            let asked = need(action, &pattern);
+            let reaches = |name: &str| match (&asked.on, &need(action, name).on) {
+                (Resource::Index(asked), Resource::Index(name)) => asked.covers(name),
+                _ => false,
+            };
+            let expected = names.iter().all(|(name, entry)| match entry {
+                Entry::Alias { indices } if reaches(name) => {
+                    indices.iter().all(|index| held(&rights, action, index))
+                }
+                _ => true,
+            });
+            prop_assert_eq!(Judging::By(&names).aliases(&rights, &asked).is_ok(), expected);
+            prop_assert!(Judging::Off.aliases(&rights, &asked).is_ok());
+            prop_assert!(matches!(
+                Judging::Unknown.aliases(&rights, &asked),
+                Err(Refused::NamesUnknown)
+            ));
+        }
+    }
+}

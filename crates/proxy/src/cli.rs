@@ -171,6 +171,7 @@ Examples:
   opensearch-oauth-proxy classify GET '/log*/_search' /dev/null --scope 'read:logs-*'
   opensearch-oauth-proxy classify POST /_bulk lines.ndjson --scope 'write:app-logs-*'
   opensearch-oauth-proxy classify POST /_plugins/_sql - --output json < query.json
+  opensearch-oauth-proxy classify --dashboards POST /api/saved_objects/_import export.ndjson --scope write:dashboards
 
 Exit codes:
   0  the request is understood and, with --scope, allowed
@@ -189,9 +190,13 @@ pub struct Classify {
     pub target: String,
     /// A file with the request's body, not compressed; `-` for standard input. It may be larger than memory.
     pub body: Option<PathBuf>,
-    /// The body's media type. Without it: NDJSON for bulk and multi-search, JSON otherwise.
+    /// The body's media type. Without it: NDJSON for bulk and multi-search, for an import into Dashboards the file as a form, JSON
+    /// otherwise.
     #[arg(long, value_name = "TYPE", requires = "body")]
     pub content_type: Option<String>,
+    /// The request is for OpenSearch Dashboards. The path is without its base path.
+    #[arg(long)]
+    pub dashboards: bool,
     /// A scope of the token; repeat it, or put several into one text with spaces between. Mappings are not applied.
     #[arg(short, long = "scope", value_name = "SCOPE", value_delimiter = ' ')]
     pub scopes: Vec<access::Scope>,

@@ -63,6 +63,38 @@ fn file(dir: &TempDir, content: &[u8]) -> String {
 }
 
 #[test]
+fn a_request_to_dashboards_is_explained() {
+    let line = ["--dashboards", "POST", "/w/ops/api/saved_objects/_import"];
+    let scopes = ["--scope", "write:dashboards/ops"];
+    let objects = "{\"type\":\"dashboard\"}\n{\"exportedCount\":1}\n";
+    let (code, allowed) = report(&[&line[..], &["-"], &scopes].concat(), objects);
+    assert_eq!(
+        (code, &allowed["operation"]["name"]),
+        (Some(0), &"dashboards.objects.import".into()),
+        "{allowed}"
+    );
+    assert_eq!(needs(&allowed), ["write dashboards/ops path +write:dashboards/ops"]);
+
+    let planted = "{\"type\":\"dashboard\"}\n{\"type\":\"data-source\"}\n";
+    let (code, denied) = report(&[&line[..], &["-"], &scopes].concat(), planted);
+    assert_eq!(code, Some(1), "{denied}");
+    assert!(needs(&denied).contains(&"admin dashboards in_body !admin:dashboards".to_owned()), "{denied}");
+
+    // Of a body that is not given, anything could come.
+    let (code, unknown) = report(&[&line[..], &scopes].concat(), "");
+    assert_eq!((code, &unknown["body"]["state"]), (Some(1), &"not_given".into()), "{unknown}");
+
+    let console =
+        ["--dashboards", "POST", "/api/console/proxy?method=GET&path=%2Flogs-1%2F_search", "/dev/null"];
+    let (code, engine) = report(&[&console[..], &["--scope", "read:logs-*"]].concat(), "");
+    assert_eq!(
+        (code, needs(&engine)),
+        (Some(0), vec!["read logs-1 path +read:logs-*".to_owned()]),
+        "{engine}"
+    );
+}
+
+#[test]
 fn a_request_line_is_explained() {
     let cases: [(&[&str], &str, &[&str], &str); 8] = [
         (&["GET", "/logs-*/_search?size=1"], "search", &["read logs-* path"], "not_given"),

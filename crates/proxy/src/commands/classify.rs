@@ -1,7 +1,7 @@
 //! `classify`: what a request asks, and whether scopes allow it, without a provider or an engine.
 //!
 //! The answer comes from the code that judges requests while serving: [`rest::classify`] without a body, as on a cluster
-//! without `read_bodies`, and [`rest::inquire`] with one, as on a cluster with it.
+//! without `read_bodies`, and [`rest::inquire`] with one, as on a cluster with it; [`dashboards::inquire`] for Dashboards.
 
 mod report;
 
@@ -15,7 +15,7 @@ use std::{
 use access::{ClusterRules, Mapper, Rights, Scope};
 use claims::ClaimPath;
 use clap::{CommandFactory as _, error::ErrorKind};
-use rest::{Ask, BodyLimits, BodyPlan, BodyRefusal, Inquiry, Need, Operation, Refusal};
+use rest::{BodyLimits, BodyPlan, BodyRefusal, Inquiry, Need, Operation, Refusal};
 
 use self::report::{Body, Finding, Refused, Report};
 use super::{Complaint, Failure, print};
@@ -26,18 +26,36 @@ const PIECE: usize = 64 * 1024;
 
 pub(super) fn run(arguments: &Classify) -> Result<(), Failure> {
     let rights = rights(arguments)?;
-    let body = arguments.body.as_deref().map(open).transpose()?;
+    let mut body = arguments.body.as_deref().map(open).transpose()?;
     let (path, query) = match arguments.target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (arguments.target.as_str(), None),
     };
     let method = arguments.method.as_str();
-    let media = arguments.content_type.as_deref().unwrap_or_else(|| guessed_media(path));
-    let report = match rest::inquire(method, path, query, Some(media)) {
+    let media = match arguments.content_type.as_deref() {
+        Some(media) => media,
+        None if arguments.dashboards && is_import(path) => {
+            body = body.map(as_form);
+            FORM
+        }
+        None => guessed_media(path),
+    };
+    let inquiry = if arguments.dashboards {
+        dashboards::inquire(method, path, query, Some(media))
+    } else {
+        rest::inquire(method, path, query, Some(media))
+    };
+    let report = match inquiry {
         Err(refusal) => Report::refused(Refused::request(&refusal), rights.is_some()),
         Ok(inquiry) => match (&inquiry.body, body) {
             (Some(plan), Some(body)) => judge_body(&inquiry, plan, body, rights.as_ref())?,
-            (Some(_), None) => unknown_body(rest::classify(method, path, query), rights.as_ref()),
+            (Some(_), None) if arguments.dashboards => unknown_body(Ok(inquiry.unread()), rights.as_ref()),
+            (Some(_), None) => {
+                let ask = rest::classify(method, path, query);
+                let unread =
+                    ask.map(|ask| Inquiry { operation: ask.operation, needs: ask.needs, body: None });
+                unknown_body(unread, rights.as_ref())
+            }
             (None, _) => judge(inquiry.operation, &inquiry.needs, rights.as_ref()),
         },
     };
@@ -110,6 +128,20 @@ fn guessed_media(path: &str) -> &'static str {
     }
 }
 
+/// Whether Dashboards takes a file in a form there.
+fn is_import(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|last| matches!(last, "_import" | "_resolve_import_errors"))
+}
+
+const FORM: &str = "multipart/form-data; boundary=saved-objects";
+
+/// A file as the form in which clients send it.
+fn as_form(file: Box<dyn Read>) -> Box<dyn Read> {
+    const HEAD: &[u8] = b"--saved-objects\r\n\
+        Content-Disposition: form-data; name=\"file\"; filename=\"export.ndjson\"\r\n\r\n";
+    Box::new(HEAD.chain(file).chain(&b"\r\n--saved-objects--\r\n"[..]))
+}
+
 /// Judges what the request line asks.
 fn judge(operation: &'static Operation, needs: &[Need], rights: Option<&Rights>) -> Report {
     let mut report = Report::of(operation, rights.is_some());
@@ -120,7 +152,7 @@ fn judge(operation: &'static Operation, needs: &[Need], rights: Option<&Rights>)
 }
 
 /// Judges what the request line asks, and whatever a body could name.
-fn unknown_body(ask: Result<Ask, Refusal>, rights: Option<&Rights>) -> Report {
+fn unknown_body(ask: Result<Inquiry, Refusal>, rights: Option<&Rights>) -> Report {
     match ask {
         Err(refusal) => Report::refused(Refused::request(&refusal), rights.is_some()),
         Ok(ask) => {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use oauth2::{
-    DeviceAuthorizationUrl, DeviceCodeErrorResponseType, EndpointSet, RequestTokenError, Scope,
-    StandardDeviceAuthorizationResponse,
+    DeviceAuthorizationUrl, DeviceCodeErrorResponseType, EndpointSet, PkceCodeChallenge, RequestTokenError,
+    Scope, StandardDeviceAuthorizationResponse,
 };
 
 use super::client::{Client, call, client, failed};
@@ -31,12 +31,20 @@ pub(crate) async fn by_device(
         .map_err(|_| Error::outside("the provider's device authorization endpoint is no URL"))?;
     let client: Client<_, EndpointSet> = client(metadata, client_id)?.set_device_authorization_url(endpoint);
     let send = |request| call(http, request);
-    let asked = client.exchange_device_code().add_scopes(scopes.iter().cloned().map(Scope::new));
+    // RFC 7636 is about codes that travel through a browser; some providers want it here too, of clients that must use
+    // it there, and the others pass over it.
+    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    let asked = client
+        .exchange_device_code()
+        .add_scopes(scopes.iter().cloned().map(Scope::new))
+        .add_extra_param("code_challenge", challenge.as_str().to_owned())
+        .add_extra_param("code_challenge_method", challenge.method().as_str().to_owned());
     let details: StandardDeviceAuthorizationResponse = asked.request_async(&send).await.map_err(failed)?;
     ui.say(&instructions(&details))?;
     let sign = waiting("waiting for the login".to_owned());
     let answer = client
         .exchange_device_access_token(&details)
+        .add_extra_param("code_verifier", verifier.into_secret())
         .request_async(&send, tokio::time::sleep, Some(limit))
         .await
         .map_err(|error| match &error {

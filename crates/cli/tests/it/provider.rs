@@ -93,6 +93,7 @@ fn answer(behaviour: &mut Behaviour, issuer: &str, seen: &Seen) -> Answer {
         "/authorize" => authorize(behaviour, issuer, seen),
         "/device" => {
             behaviour.asked = seen.field("scope").unwrap_or_default();
+            behaviour.challenge = seen.field("code_challenge").unwrap();
             json(
                 200,
                 &json!({
@@ -134,11 +135,7 @@ fn token(behaviour: &mut Behaviour, issuer: &str, seen: &Seen) -> Answer {
     let refused = |error: &str| json(400, &json!({"error": error, "error_description": "not this time"}));
     match seen.field("grant_type").unwrap().as_str() {
         "authorization_code" => {
-            let verifier = seen.field("code_verifier").unwrap();
-            let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
-            if BASE64URL_NOPAD.encode(hash.as_ref()) != behaviour.challenge
-                || seen.field("code").as_deref() != Some("the-code")
-            {
+            if !is_verified(behaviour, seen) || seen.field("code").as_deref() != Some("the-code") {
                 return refused("invalid_grant");
             }
         }
@@ -150,6 +147,7 @@ fn token(behaviour: &mut Behaviour, issuer: &str, seen: &Seen) -> Answer {
         }
         "urn:ietf:params:oauth:grant-type:device_code" => {
             assert_eq!(seen.field("device_code").as_deref(), Some("the-device-code"));
+            assert!(is_verified(behaviour, seen));
             if behaviour.pending > 0 {
                 behaviour.pending -= 1;
                 return refused("authorization_pending");
@@ -170,6 +168,13 @@ fn token(behaviour: &mut Behaviour, issuer: &str, seen: &Seen) -> Answer {
     }
     body["id_token"] = json!(id_token(behaviour, issuer));
     json(200, &body)
+}
+
+/// RFC 7636 section 4.6.
+fn is_verified(behaviour: &Behaviour, seen: &Seen) -> bool {
+    let verifier = seen.field("code_verifier").unwrap();
+    let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
+    BASE64URL_NOPAD.encode(hash.as_ref()) == behaviour.challenge
 }
 
 fn id_token(behaviour: &Behaviour, issuer: &str) -> String {

@@ -52,7 +52,7 @@ mod types;
 mod walk;
 
 pub use inquire::inquire;
-pub use rules::{XsrfMissing, is_withheld_from_client, is_withheld_from_dashboards, xsrf};
+pub use rules::{XsrfMissing, xsrf};
 pub use table::is_dashboards_path;
 
 /// Every operation of the table.

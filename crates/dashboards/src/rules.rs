@@ -1,4 +1,4 @@
-//! Rules about headers.
+//! The header that keeps other sites' pages out.
 
 use thiserror::Error;
 
@@ -27,28 +27,6 @@ pub fn xsrf<'h>(method: &str, mut headers: impl Iterator<Item = &'h str>) -> Res
     }
 }
 
-/// Whether a header of the request never reaches Dashboards as the client sent it. `name` is in lower case.
-///
-/// Cookies would bring in a session, or parts of one; `securitytenant` chooses whose objects are meant; and the others
-/// are what Dashboards or the engine behind it would believe about who asks.
-pub fn is_withheld_from_dashboards(name: &str) -> bool {
-    let folded = |wanted: &str| {
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric();
-        name.bytes().filter(plain).map(|byte| byte.to_ascii_lowercase()).eq(wanted.bytes())
-    };
-    ["cookie", "securitytenant", "xproxyuser", "xproxyroles", "authorization", "forwarded"]
-        .iter()
-        .any(|name| folded(name))
-        || name.starts_with("x-forwarded-")
-        || name.starts_with("security_authentication")
-}
-
-/// Whether a header of Dashboards' answer is kept from clients that bring a token. A session cookie works without the
-/// token, and outlives it. `name` is in lower case.
-pub fn is_withheld_from_client(name: &str) -> bool {
-    matches!(name, "set-cookie" | "set-cookie2")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,24 +45,5 @@ mod tests {
         ] {
             assert_eq!(xsrf(method, headers.iter().copied()).is_ok(), ok, "{method} {headers:?}");
         }
-    }
-
-    #[test]
-    fn what_would_be_believed_is_withheld() {
-        for name in [
-            "cookie",
-            "securitytenant",
-            "security_tenant",
-            "x-proxy-user",
-            "x_proxy_roles",
-            "x-forwarded-for",
-        ] {
-            assert!(is_withheld_from_dashboards(name), "{name}");
-        }
-        for name in ["osd-xsrf", "osd-version", "content-type", "accept", "x-opaque-id"] {
-            assert!(!is_withheld_from_dashboards(name), "{name}");
-        }
-        assert!(is_withheld_from_client("set-cookie"));
-        assert!(!is_withheld_from_client("location"));
     }
 }

@@ -42,7 +42,7 @@ impl Default for RealConfig {
 }
 
 /// Scopes that the tests' tokens bring, for which the engine gets roles.
-const SCOPES: [&str; 12] = [
+const SCOPES: [&str; 14] = [
     "read:logs-*",
     "read:logs-tenant-*",
     "read:metrics-*",
@@ -55,6 +55,8 @@ const SCOPES: [&str; 12] = [
     "monitor:cluster",
     "admin:cluster",
     "admin:*",
+    "read:dashboards",
+    "write:dashboards",
 ];
 
 impl Real {

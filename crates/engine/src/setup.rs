@@ -7,6 +7,7 @@
 mod api;
 mod apply;
 mod check;
+mod dashboards;
 mod files;
 mod parts;
 mod permissions;
@@ -27,7 +28,7 @@ pub use self::{
     apply::{ApplyError, apply},
     check::{CheckError, Finding, Report, Status, check},
     files::File,
-    parts::{ActionGroup, Domain, IndexPermission, InternalUser, Role, RoleMapping},
+    parts::{ActionGroup, Domain, IndexPermission, InternalUser, Role, RoleMapping, TenantPermission},
     rest_calls::RestCall,
 };
 use crate::{EngineIdentity, IdentityError, name::encode_into, own::CATALOGUE_ROLE};
@@ -152,7 +153,7 @@ impl Setup {
                     .chain(permissions::of_cluster(*action).iter().copied())
                     .map(str::to_owned)
                     .collect(),
-                index_permissions: Vec::new(),
+                ..Role::default()
             },
             Grant::Plugin { name, .. } => {
                 self.notes.push(format!(
@@ -161,11 +162,8 @@ impl Setup {
                 ));
                 return Ok(());
             }
-            Grant::Dashboards { .. } => {
-                self.notes.push(format!(
-                    "`{text}` concerns OpenSearch Dashboards and needs no engine role of its own."
-                ));
-                return Ok(());
+            Grant::Dashboards { action, .. } => {
+                dashboards::role(*action, &scope.grant.to_string(), |action| self.groups(action))
             }
             // The proxy's own matter.
             Grant::Tokens(_) | Grant::Role(_) => return Ok(()),
@@ -185,6 +183,20 @@ impl Setup {
         if !pattern.chars().all(plain) {
             return Err(SetupError::Pattern(text.to_owned()));
         }
+        let (indices, requests) = self.groups(action);
+        Ok(Role {
+            description: format!("What the scope {action}:{target} allows"),
+            cluster_permissions: vec![permissions::GREETING.to_owned(), requests],
+            index_permissions: vec![IndexPermission {
+                index_patterns: vec![pattern],
+                allowed_actions: vec![indices],
+            }],
+            ..Role::default()
+        })
+    }
+
+    /// The names of the action groups, on indices and on the cluster, of an action; they are made if need be.
+    fn groups(&mut self, action: Action) -> (String, String) {
         let needed = permissions::of_indices(action);
         let group = |kind: &'static str, actions: &[&str]| ActionGroup {
             allowed_actions: actions.iter().map(|&action| action.to_owned()).collect(),
@@ -194,14 +206,7 @@ impl Setup {
         let (indices, requests) = (format!("{PREFIX}{action}_index"), format!("{PREFIX}{action}_cluster"));
         self.action_groups.insert(indices.clone(), group("index", needed.on_indices));
         self.action_groups.insert(requests.clone(), group("cluster", needed.on_cluster));
-        Ok(Role {
-            description: format!("What the scope {action}:{target} allows"),
-            cluster_permissions: vec![permissions::GREETING.to_owned(), requests],
-            index_permissions: vec![IndexPermission {
-                index_patterns: vec![pattern],
-                allowed_actions: vec![indices],
-            }],
-        })
+        (indices, requests)
     }
 
     /// A backend user has the roles of every scope that reaches the engine as that user.
@@ -239,6 +244,7 @@ impl Setup {
                 index_patterns: vec!["*".to_owned()],
                 allowed_actions: vec![permissions::LISTING.to_owned()],
             }],
+            ..Role::default()
         };
         let backend_roles = BTreeSet::from([CATALOGUE_ROLE.to_owned()]);
         self.roles.insert(LISTER.to_owned(), role);

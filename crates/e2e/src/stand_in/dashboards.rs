@@ -40,6 +40,8 @@ pub struct DashboardsOptions {
     pub base_path: String,
     /// `opensearch.requestHeadersAllowlist`.
     pub allowed_headers: Vec<HeaderName>,
+    /// `opensearchDashboards.index`, where saved objects are.
+    pub index: String,
     /// `opensearch_security.auth.type: proxy` instead of basic authentication.
     pub proxy_authentication: bool,
 }
@@ -52,6 +54,7 @@ impl DashboardsOptions {
             ca: None,
             base_path: String::new(),
             allowed_headers: vec![header::AUTHORIZATION, TENANT],
+            index: ".kibana".to_owned(),
             proxy_authentication: false,
         }
     }
@@ -96,6 +99,8 @@ struct Call<'a> {
     workspace: Option<String>,
     /// What goes to the engine with every request.
     credentials: HeaderMap,
+    /// The tenants of the caller, by what the engine says.
+    tenants: Value,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -195,8 +200,8 @@ async fn answer(shared: &Shared, method: Method, target: &str, seen: SeenRequest
         return error(StatusCode::NOT_FOUND, "Not Found");
     };
     let (workspace, path) = workspace(path);
-    let credentials = match authenticate(shared, &seen.headers).await {
-        Ok(credentials) => credentials,
+    let (credentials, tenants) = match authenticate(shared, &seen.headers).await {
+        Ok(caller) => caller,
         Err(_) if method == Method::GET && (path == "/" || path.starts_with("/app/")) => {
             let mut response = Response::new(Full::default());
             *response.status_mut() = StatusCode::FOUND;
@@ -216,6 +221,7 @@ async fn answer(shared: &Shared, method: Method, target: &str, seen: SeenRequest
         body: seen.body,
         workspace,
         credentials,
+        tenants,
     };
     call.choose_tenant();
     let session = call.new_session();
@@ -227,8 +233,8 @@ async fn answer(shared: &Shared, method: Method, target: &str, seen: SeenRequest
     response
 }
 
-/// Who asks: the headers that stand for the caller at the engine, which judged them.
-async fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<HeaderMap, String> {
+/// Who asks: the headers that stand for the caller at the engine, which judged them, and the caller's tenants.
+async fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<(HeaderMap, Value), String> {
     let allowed = || {
         let mut kept = HeaderMap::new();
         for name in &shared.options.allowed_headers {
@@ -247,7 +253,10 @@ async fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<HeaderMap,
         let credentials = allowed();
         let reply = engine(shared, &credentials, Method::GET, "/_plugins/_security/authinfo", None).await;
         return match reply {
-            (status, _) if status.is_success() => Ok(credentials),
+            (status, info) if status.is_success() => {
+                let info: Value = serde_json::from_slice(&info).unwrap_or_default();
+                Ok((credentials, info["tenants"].clone()))
+            }
             // No cookie stands in for a header that the engine does not accept.
             (_, _) => Err("Authentication Exception".to_owned()),
         };
@@ -257,7 +266,8 @@ async fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<HeaderMap,
         .flat_map(|line| line.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(SESSION)?.strip_prefix('=').map(str::to_owned));
     let sessions = shared.sessions.lock().expect("no test panicked here");
-    session.and_then(|value| sessions.get(&value).cloned()).ok_or_else(|| "Unauthorized".to_owned())
+    let credentials = session.and_then(|value| sessions.get(&value).cloned());
+    credentials.map(|credentials| (credentials, Value::Null)).ok_or_else(|| "Unauthorized".to_owned())
 }
 
 /// `/w/<id>/…` is taken apart before routing.
@@ -289,14 +299,21 @@ async fn engine(
 }
 
 impl Call<'_> {
-    /// The names in a query come before the header.
+    /// The names in a query come before the header. A tenant that the caller lacks is silently replaced by the global one.
     fn choose_tenant(&mut self) {
         let named = ["securityTenant_", "securitytenant", "security_tenant"];
-        let in_query = named.iter().find_map(|name| self.parameter(name));
-        if let Some(tenant) = in_query {
-            let tenant = HeaderValue::try_from(tenant).expect("tests name tenants in ASCII");
-            self.credentials.insert(TENANT, tenant);
-        }
+        let in_query = named.iter().find_map(|name| self.parameter(name)).map(str::to_owned);
+        let in_header = self.credentials.get(TENANT).and_then(|value| value.to_str().ok());
+        let Some(tenant) = in_query.or_else(|| in_header.map(str::to_owned)) else { return };
+        let resolved = match tenant.as_str() {
+            "" | "global" | "Global" => "",
+            "private" | "__user__" => "__user__",
+            // A stand-in engine says nothing of tenants.
+            name if self.tenants.as_object().is_none_or(|tenants| tenants.contains_key(name)) => name,
+            _ => "",
+        };
+        let resolved = HeaderValue::try_from(resolved).expect("tests name tenants in ASCII");
+        self.credentials.insert(TENANT, resolved);
     }
 
     /// The credential is put into a cookie that works without it.

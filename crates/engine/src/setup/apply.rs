@@ -105,8 +105,10 @@ fn domain_call(setup: &Setup, current: &Current) -> Option<RestCall> {
 
 /// What narrows a role stays: document-level security and the like on the same patterns, and tenants.
 pub(super) fn keep_role_additions(role: &mut Value, present: &Value) {
-    if let Some(tenants) = present.get("tenant_permissions") {
-        role["tenant_permissions"] = tenants.clone();
+    if let Some(tenants) = present["tenant_permissions"].as_array() {
+        let mut all = role["tenant_permissions"].as_array().cloned().unwrap_or_default();
+        all.extend(tenants.iter().filter(|tenant| !all.contains(tenant)).cloned().collect::<Vec<_>>());
+        role["tenant_permissions"] = all.into();
     }
     let present = present["index_permissions"].as_array().map_or(&[][..], Vec::as_slice);
     for permission in role["index_permissions"].as_array_mut().into_iter().flatten() {
@@ -177,6 +179,21 @@ mod tests {
         assert_eq!(of(ROLES)["index_permissions"][0]["dls"], "{\"term\":{}}");
         assert_eq!(of(ROLES)["tenant_permissions"][0]["tenant_patterns"], json!(["t"]));
         assert_eq!(of(ROLES_MAPPING)["backend_roles"], json!([r"/read:logs-\*/", "operators"]));
+    }
+
+    #[test]
+    fn tenants_that_an_operator_added_stay_beside_our_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = set_up(&jwt(&folder), &["write:dashboards"], &json!([])).unwrap();
+        let name = "oauth_write:dashboards";
+        let mut roles = entries(&setup.roles);
+        let own = roles[name]["tenant_permissions"][0].clone();
+        let added = json!({ "tenant_patterns": ["analysts"], "allowed_actions": ["kibana_all_write"] });
+        roles[name]["tenant_permissions"] = json!([added]);
+        let current = Current { config: with_basic(0), roles, ..Current::default() };
+        let calls = calls(&setup, &current, true);
+        let put = calls.iter().find(|call| call.path == ROLES).unwrap();
+        assert_eq!(put.body[0]["value"]["tenant_permissions"], json!([own, added]));
     }
 
     #[test]

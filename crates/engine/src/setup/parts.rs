@@ -26,6 +26,9 @@ pub struct Role {
     pub cluster_permissions: Vec<String>,
     /// Permissions and action groups on indices.
     pub index_permissions: Vec<IndexPermission>,
+    /// Permissions on tenants of Dashboards.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tenant_permissions: Vec<TenantPermission>,
 }
 
 /// What a role may do with some indices.
@@ -34,6 +37,15 @@ pub struct IndexPermission {
     /// Index patterns; `*` is the only wildcard written here.
     pub index_patterns: Vec<String>,
     /// Permissions and action groups.
+    pub allowed_actions: Vec<String>,
+}
+
+/// What a role may do with some tenants of Dashboards.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct TenantPermission {
+    /// Tenant patterns.
+    pub tenant_patterns: Vec<String>,
+    /// `kibana_all_read` or `kibana_all_write`.
     pub allowed_actions: Vec<String>,
 }
 

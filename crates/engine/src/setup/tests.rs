@@ -109,11 +109,35 @@ fn a_scope_with_and_without_the_clusters_name_is_one_role() {
 }
 
 #[test]
+fn scopes_for_dashboards_get_what_dashboards_does_as_the_caller() {
+    let scopes = ["read:dashboards", "write:dashboards/ops", "admin:dashboards"];
+    let setup = set_up(&headers(), &scopes, &json!([])).unwrap();
+    for (name, actions, tenant) in [
+        ("oauth_read:dashboards", &["oauth_read_index"][..], "kibana_all_read"),
+        ("oauth_write:dashboards%2Fops", &["oauth_read_index", "oauth_write_index"], "kibana_all_write"),
+        (
+            "oauth_admin:dashboards",
+            &["oauth_read_index", "oauth_write_index", "oauth_manage_index"],
+            "kibana_all_write",
+        ),
+    ] {
+        let role = &setup.roles[name];
+        let [indices] = &role.index_permissions[..] else { panic!("{role:?}") };
+        assert!(indices.index_patterns.iter().all(|pattern| pattern.starts_with('.')), "{indices:?}");
+        assert_eq!(indices.allowed_actions, actions);
+        assert!(actions.iter().all(|group| setup.action_groups.contains_key(*group)));
+        assert_eq!(role.tenant_permissions[0].tenant_patterns, ["global_tenant"]);
+        assert_eq!(role.tenant_permissions[0].allowed_actions, [tenant]);
+        assert!(setup.roles_mapping[name].backend_roles.len() == 1);
+    }
+}
+
+#[test]
 fn what_has_no_engine_role_is_said() {
-    let scopes = ["read:eu:logs-*", "admin:plugin/security", "write:dashboards", "role:x"];
+    let scopes = ["read:eu:logs-*", "admin:plugin/security", "role:x"];
     let setup = set_up(&headers(), &scopes, &json!([])).unwrap();
     assert!(setup.roles.is_empty());
-    for text in ["remote cluster", "plugin `security`", "OpenSearch Dashboards", "No scope is known"] {
+    for text in ["remote cluster", "plugin `security`", "No scope is known"] {
         assert!(setup.notes.iter().any(|note| note.contains(text)), "{text}: {:?}", setup.notes);
     }
 }

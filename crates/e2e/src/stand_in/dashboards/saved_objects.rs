@@ -1,4 +1,4 @@
-//! Saved objects: documents of the index `.kibana`, read and written as the caller.
+//! Saved objects: documents of an index of the engine, read and written as the caller.
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Call, error, ok, reason};
 
-const INDEX: &str = "/.kibana";
+/// A path of the index where they are kept.
+fn path(call: &Call<'_>, rest: &str) -> String {
+    format!("/{}/{rest}", call.shared.options.index)
+}
 
 /// Every route below `/api/saved_objects`.
 pub(super) async fn route(call: &Call<'_>, rest: &[&str]) -> Answer {
@@ -66,8 +69,8 @@ enum Stored {
 
 async fn store(call: &Call<'_>, kind: &str, id: &str, object: &Value, over: bool) -> Stored {
     let way = if over { "_doc" } else { "_create" };
-    let path = format!("{INDEX}/{way}/{kind}:{id}?refresh=true");
-    match call.engine(Method::PUT, &path, Some(document(call, kind, object))).await {
+    let stored = path(call, &format!("{way}/{kind}:{id}?refresh=true"));
+    match call.engine(Method::PUT, &stored, Some(document(call, kind, object))).await {
         (status, _) if status.is_success() => Stored::Done,
         (StatusCode::CONFLICT, _) => Stored::Conflict,
         (status, answer) => Stored::Refused(status, reason(&answer)),
@@ -87,7 +90,7 @@ async fn create(call: &Call<'_>, kind: &str, id: &str) -> Answer {
 }
 
 async fn get(call: &Call<'_>, kind: &str, id: &str) -> Answer {
-    match call.engine(Method::GET, &format!("{INDEX}/_doc/{kind}:{id}"), None).await {
+    match call.engine(Method::GET, &path(call, &format!("_doc/{kind}:{id}")), None).await {
         (StatusCode::OK, hit) => ok(&object(&hit)),
         (StatusCode::NOT_FOUND, _) => {
             error(StatusCode::NOT_FOUND, &format!("Saved object [{kind}/{id}] not found"))
@@ -98,17 +101,17 @@ async fn get(call: &Call<'_>, kind: &str, id: &str) -> Answer {
 
 async fn update(call: &Call<'_>, kind: &str, id: &str) -> Answer {
     let object = json_body(call);
-    let path = format!("{INDEX}/_update/{kind}:{id}?refresh=true");
+    let stored = path(call, &format!("_update/{kind}:{id}?refresh=true"));
     let mut changes = Map::new();
     changes.insert(kind.to_owned(), object["attributes"].clone());
-    match call.engine(Method::POST, &path, Some(json!({"doc": changes}))).await {
+    match call.engine(Method::POST, &stored, Some(json!({"doc": changes}))).await {
         (StatusCode::OK, _) => ok(&json!({"type": kind, "id": id, "attributes": object["attributes"]})),
         (status, answer) => error(status, &reason(&answer)),
     }
 }
 
 async fn delete(call: &Call<'_>, kind: &str, id: &str) -> Answer {
-    match call.engine(Method::DELETE, &format!("{INDEX}/_doc/{kind}:{id}?refresh=true"), None).await {
+    match call.engine(Method::DELETE, &path(call, &format!("_doc/{kind}:{id}?refresh=true")), None).await {
         (StatusCode::OK, _) => ok(&json!({})),
         (StatusCode::NOT_FOUND, _) => {
             error(StatusCode::NOT_FOUND, &format!("Saved object [{kind}/{id}] not found"))
@@ -118,12 +121,12 @@ async fn delete(call: &Call<'_>, kind: &str, id: &str) -> Answer {
 }
 
 async fn search(call: &Call<'_>, kinds: &[&str]) -> Result<Vec<Value>, Answer> {
-    let mut filter = vec![json!({"terms": {"type": kinds}})];
+    let mut filter = vec![json!({"terms": {"type.keyword": kinds}})];
     if let Some(workspace) = &call.workspace {
-        filter.push(json!({"terms": {"workspaces": [workspace]}}));
+        filter.push(json!({"terms": {"workspaces.keyword": [workspace]}}));
     }
     let query = json!({"size": 1000, "query": {"bool": {"filter": filter}}});
-    match call.engine(Method::POST, &format!("{INDEX}/_search"), Some(query)).await {
+    match call.engine(Method::POST, &path(call, "_search"), Some(query)).await {
         (StatusCode::OK, found) => {
             Ok(found["hits"]["hits"].as_array().into_iter().flatten().map(object).collect())
         }
@@ -146,7 +149,7 @@ async fn bulk_get(call: &Call<'_>) -> Answer {
     let mut objects = Vec::new();
     for wanted in json_body(call).as_array().into_iter().flatten() {
         let (kind, id) = (text(wanted, "type"), text(wanted, "id"));
-        match call.engine(Method::GET, &format!("{INDEX}/_doc/{kind}:{id}"), None).await {
+        match call.engine(Method::GET, &path(call, &format!("_doc/{kind}:{id}")), None).await {
             (StatusCode::OK, hit) => objects.push(object(&hit)),
             (StatusCode::NOT_FOUND, _) => {
                 objects.push(json!({"type": kind, "id": id, "error": {"statusCode": 404}}));

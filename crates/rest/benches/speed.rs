@@ -96,6 +96,8 @@ fn main() {
         black_box(needs);
     });
     body("bulk, documents of 200 bytes", "/_bulk", &bulk(200, 1));
+    body("bulk, documents of 200 bytes, 8 indices", "/_bulk", &bulk(200, 8));
+    body("bulk, documents of 200 bytes, 100 indices", "/_bulk", &bulk(200, 100));
     body("bulk, documents of 1 kB", "/_bulk", &bulk(1000, 1));
     body("bulk, documents of 1 kB, 8 indices", "/_bulk", &bulk(1000, 8));
     body("bulk, documents of 10 kB", "/_bulk", &bulk(10_000, 1));

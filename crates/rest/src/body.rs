@@ -3,6 +3,7 @@
 mod actions;
 mod found;
 mod inner;
+mod known;
 mod lines;
 mod plan;
 mod reader;

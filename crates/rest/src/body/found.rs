@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::HashMap;
 
 use super::{ActionSet, EnginePlan};
 use crate::query::shorten;
@@ -11,8 +11,8 @@ use crate::{Action, Need, Origin, Resource, Target};
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     needs: Vec<Need>,
-    /// Index expressions that were turned into needs already, the latest last.
-    recent: VecDeque<(ActionSet, Box<str>)>,
+    /// Index expressions that were turned into needs already, with the actions.
+    recent: HashMap<Box<str>, ActionSet>,
     /// Needs that stand for everything or for the cluster and were told already.
     once: Vec<(Action, Resource, Origin)>,
     /// The actions that the default stood in for already.
@@ -20,13 +20,20 @@ pub(crate) struct Found {
     not_understood: Option<Box<str>>,
 }
 
-/// Enough for a bulk that takes turns between a few indices.
-const RECENT: usize = 16;
+/// Enough for a bulk that takes turns between many indices.
+const RECENT: usize = 256;
+/// Bytes of a name that is worth remembering; the engine allows no longer one.
+const LONGEST: usize = 255;
 
 impl Found {
     /// Moves the needs found so far to `needs`.
     pub(crate) fn drain(&mut self, needs: &mut Vec<Need>) {
         needs.append(&mut self.needs);
+    }
+
+    /// How many needs were found that the caller has not taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.needs.len()
     }
 
     /// The first key that was not understood, shortened.
@@ -37,14 +44,21 @@ impl Found {
     /// Whether this very expression was told a short while ago. Only for expressions without wildcards, which
     /// mean the same everywhere in a body.
     pub(crate) fn is_recent(&self, actions: ActionSet, text: &str) -> bool {
-        self.recent.iter().rev().any(|(known, expression)| *known == actions && **expression == *text)
+        self.recent.get(text).is_some_and(|told| told.union(actions) == *told)
     }
 
     pub(crate) fn remember(&mut self, actions: ActionSet, text: &str) {
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
+        if text.len() > LONGEST {
+            return;
         }
-        self.recent.push_back((actions, text.into()));
+        if let Some(told) = self.recent.get_mut(text) {
+            *told = told.union(actions);
+            return;
+        }
+        if self.recent.len() == RECENT {
+            self.recent.clear();
+        }
+        self.recent.insert(text.into(), actions);
     }
 
     /// Whether the default stands in for these actions for the first time.

@@ -3,6 +3,7 @@
 use memchr::memchr;
 
 use super::found::Found;
+use super::known::Known;
 use super::reader::refusal;
 use super::shapes::{self, ShapeId};
 use super::walk::{State, Walk};
@@ -21,6 +22,8 @@ pub(crate) struct Lines {
     number: u64,
     /// Bytes of it.
     length: usize,
+    /// What heads are followed by that need not be read anew.
+    known: Known<Line>,
 }
 
 /// What the line is.
@@ -37,7 +40,7 @@ enum Line {
 impl Lines {
     pub(crate) fn new(lexer: Lexer, root: ShapeId, searches: Option<bool>) -> Self {
         let state = State::new(root);
-        Self { lexer, state, root, searches, line: Line::Head, number: 1, length: 0 }
+        Self { lexer, state, root, searches, line: Line::Head, number: 1, length: 0, known: Known::new() }
     }
 
     pub(crate) fn feed(
@@ -52,6 +55,14 @@ impl Lines {
             let rest = &bytes[at..];
             let end = memchr(b'\n', rest);
             let piece = &rest[..end.unwrap_or(rest.len())];
+            let whole = self.line == Line::Head && self.length == 0 && end.is_some();
+            let known = if whole && piece.len() <= limits.line { self.known.then(piece) } else { None };
+            if let Some(next) = known {
+                self.next(next);
+                at += piece.len() + 1;
+                continue;
+            }
+            let waiting = found.waiting();
             self.length = self.length.saturating_add(piece.len());
             if self.line != Line::Document {
                 self.read(piece, plan, limits, found).map_err(|refusal| refusal.moved(at as u64))?;
@@ -60,6 +71,11 @@ impl Lines {
             if end.is_some() {
                 self.end(plan, limits, found).map_err(|refusal| refusal.moved(at as u64))?;
                 at += 1;
+            }
+            if found.waiting() != waiting {
+                self.known.forget();
+            } else if whole {
+                self.known.keep(piece, self.line);
             }
         }
         Ok(())
@@ -109,14 +125,19 @@ impl Lines {
             self.lexer.finish().map_err(|problem| BodyRefusal::json(0, problem))?;
         }
         self.lexer.reset();
-        self.state.reset(match (next, self.searches) {
+        self.next(next);
+        Ok(())
+    }
+
+    /// The next line is this.
+    fn next(&mut self, line: Line) {
+        self.state.reset(match (line, self.searches) {
             (Line::Search, Some(template)) => shapes::search(template),
             _ => self.root,
         });
-        self.line = next;
+        self.line = line;
         self.number += 1;
         self.length = 0;
-        Ok(())
     }
 
     pub(crate) fn finish(self, at: u64) -> Result<(), BodyRefusal> {

@@ -1,7 +1,5 @@
 //! Follows a JSON document through the shapes and says what it names.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use super::found::Found;
 use super::inner;
 use super::shapes::{ShapeId, Spec, shape};
@@ -347,9 +345,7 @@ impl Walk<'_> {
         if shape(*id).repeats {
             return Ok(());
         }
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let (hash, keys) = (hasher.finish(), &self.state.keys[*keys_from..]);
+        let (hash, keys) = (fnv(key), &self.state.keys[*keys_from..]);
         if keys.contains(&hash) {
             return Err(JsonProblem::DuplicateKey);
         }
@@ -359,6 +355,12 @@ impl Walk<'_> {
         self.state.keys.push(hash);
         Ok(())
     }
+}
+
+/// FNV-1a (Fowler, Noll and Vo), 64 bits: keys are short, and whoever finds two of the same hash is only refused.
+fn fnv(key: &str) -> u64 {
+    key.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl Sink for Walk<'_> {

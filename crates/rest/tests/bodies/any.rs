@@ -206,6 +206,40 @@ proptest! {
         prop_assert_eq!(found, judge("/logs/_search", escaped(&plain).as_bytes(), &[]));
     }
 
+    /// A head that resembles the one before is not read anew; byte by byte each one is.
+    #[test]
+    fn heads_that_resemble_each_other_are_told_apart(
+        path in prop::sample::select(&["/_bulk", "/logs/_bulk", "/_msearch"][..]),
+        lines in prop::collection::vec((
+            prop::sample::select(&["index", "create", "delete"][..]),
+            prop::sample::select(&["a", "b", "a*"][..]),
+            prop::sample::select(&[
+                "1", "2", "", "longer", "x\",\"_index\":\"secret", "\\", "\\u0041", "é", "\u{1}", "\"", "2\"}}", " ", "_id",
+                "x\"}},{\"index\":{\"_id\":\"x",
+            ][..]),
+            0..5_u8,
+        ), 0..12),
+    ) {
+        let mut body = String::new();
+        for (action, name, id, form) in &lines {
+            let head = match form {
+                0 | 1 => format!("{{\"{action}\":{{\"_index\":\"{name}\",\"_id\":\"{id}\"}}}}"),
+                2 => format!("{{\"{action}\":{{\"_id\":\"{id}\",\"_index\":\"{name}\"}}}}"),
+                3 => format!("{{\"index\":\"{name}\",\"preference\":\"{id}\"}}"),
+                _ => format!("{{\"{action}\":{{\"routing\":\"{id}\",\"_id\":\"1\",\"_index\":\"{name}\"}}}}"),
+            };
+            body.push_str(&head);
+            body.push('\n');
+            if path == "/_msearch" {
+                let _ = writeln!(body, "{{\"query\":{{\"terms\":{{\"f\":{{\"index\":\"{name}\"}}}}}}}}");
+            } else if *action != "delete" {
+                body.push_str("{}\n");
+            }
+        }
+        let single: Vec<usize> = (0..body.len()).collect();
+        prop_assert_eq!(judge(path, body.as_bytes(), &[]), judge(path, body.as_bytes(), &single));
+    }
+
     /// The lines of a bulk say the same one by one.
     #[test]
     fn a_bulk_is_the_sum_of_its_lines(lines in prop::collection::vec(("index|create|delete|update", "[a-c]{1,2}"), 0..30)) {

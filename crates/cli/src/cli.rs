@@ -1,5 +1,7 @@
 //! The command line: types only, no behaviour.
 
+pub(crate) mod tokens;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling};
@@ -25,6 +27,7 @@ Environment:
   NO_COLOR                                      no colours
   BROWSER                                       the browser that `login` opens
   OPENSEARCH_AUTH_TOKEN                         a token to use instead of the login's
+  OPENSEARCH_AUTH_CLIENT_SECRET                 the secret for `create-token --client-id`
 
 Files:
   ~/.opensearch/config.yaml  the contexts
@@ -91,6 +94,24 @@ pub(crate) enum Command {
     /// sent as JSON unless you say otherwise.
     #[command(after_help = CURL_EXAMPLES)]
     Curl(Curl),
+    /// Have the proxy issue a token: narrower than yours, with a life of its own.
+    ///
+    /// For yourself, in exchange for your login's token; or as a client of the provider, by its secret.
+    CreateToken(Box<tokens::CreateToken>),
+    /// List the tokens that the proxy issued: your own, or with the scope `monitor:tokens` all.
+    ListTokens(Box<tokens::ListTokens>),
+    /// Show all about one token but the token itself.
+    ShowToken {
+        /// Its id.
+        token_id: String,
+    },
+    /// End tokens: by id, or all that meet a filter, after showing them and asking.
+    RevokeToken(Box<tokens::RevokeToken>),
+    /// Replace a token by a new one with the same rights.
+    RotateToken(tokens::RotateToken),
+    /// Tokens that wait for approval.
+    #[command(subcommand)]
+    Requests(tokens::Requests),
     /// Look after the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -8,6 +8,7 @@ mod login;
 mod logout;
 mod status;
 mod token;
+mod tokens;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -63,6 +64,12 @@ async fn command(app: &App, command: Command) -> Result<()> {
         Command::Logout { all } => logout::run(app, all).await,
         Command::Token { header } => token::run(app, header).await,
         Command::Curl(arguments) => curl::run(app, &arguments).await,
+        Command::CreateToken(arguments) => tokens::create(app, &arguments).await,
+        Command::ListTokens(arguments) => tokens::list(app, &arguments).await,
+        Command::ShowToken { token_id } => tokens::show(app, &token_id).await,
+        Command::RevokeToken(arguments) => tokens::revoke(app, &arguments).await,
+        Command::RotateToken(arguments) => tokens::rotate(app, &arguments).await,
+        Command::Requests(requests) => tokens::requests(app, &requests).await,
         Command::Config(ConfigCommand::Check { offline }) => config_check::run(app, offline).await,
         Command::Completion { shell } => documents::completion(shell),
         Command::Man { out } => documents::man(&out),

@@ -14,5 +14,6 @@ mod resource;
 mod secret;
 mod store;
 mod time;
+mod token_service;
 
 pub use commands::main;

@@ -1,6 +1,6 @@
 //! Printing: for people or as JSON, and how times are told.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -68,6 +68,20 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
+}
+
+/// Asks a question on the terminal. `None` when there is nobody to ask.
+pub(crate) fn confirm(question: &str) -> Result<Option<bool>> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let mut stderr = anstream::stderr();
+    written(write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()))?;
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Error::outside(format!("the answer cannot be read: {error}")))?;
+    Ok(Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")))
 }
 
 /// Prints to standard output.

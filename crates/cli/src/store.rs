@@ -6,5 +6,5 @@ mod sessions;
 mod yaml;
 
 pub(crate) use config::{Config, Context, Provider, is_name};
-pub(crate) use home::{Home, TOKEN_FILE};
+pub(crate) use home::{Home, PrivateFile, TOKEN_FILE};
 pub(crate) use sessions::{Session, Sessions};

@@ -1,6 +1,45 @@
-//! Durations as they are typed.
+//! Durations and times as they are typed.
 
 use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// A time, or a distance from now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum When {
+    /// The time.
+    At(Timestamp),
+    /// The distance.
+    Away(Duration),
+}
+
+impl When {
+    /// With a distance, that much later than `now`.
+    pub(crate) fn ahead_of(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Away(distance) => now.checked_add(distance).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// With a distance, that much earlier than `now`.
+    pub(crate) fn back_from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Away(distance) => now.checked_sub(distance).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+/// Reads a time of RFC 3339, or a duration.
+pub(crate) fn when(text: &str) -> Result<When, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(When::At(at));
+    }
+    duration(text)
+        .map(When::Away)
+        .map_err(|_| "write it as 2026-12-31T00:00:00Z, or as a duration: 24h, 7d".to_owned())
+}
 
 /// Reads `90s`, `10m`, `24h`, `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -47,5 +86,16 @@ mod tests {
         ] {
             assert_eq!(duration(text).ok(), expected.map(Duration::from_secs), "{text}");
         }
+    }
+
+    #[test]
+    fn times() {
+        let now: Timestamp = "2026-01-08T00:00:00Z".parse().unwrap();
+        let both = |text: &str| {
+            when(text).map(|when| [when.back_from(now), when.ahead_of(now)].map(|at| at.to_string()))
+        };
+        assert_eq!(both("7d").unwrap(), ["2026-01-01T00:00:00Z", "2026-01-15T00:00:00Z"]);
+        assert_eq!(both("2025-06-01T12:00:00+02:00").unwrap(), ["2025-06-01T10:00:00Z"; 2]);
+        assert!(when("yesterday").is_err());
     }
 }

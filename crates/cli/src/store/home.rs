@@ -116,7 +116,7 @@ impl Lock {
         let path = self.folder.join(CONFIG_FILE);
         let text = yaml::write(config)
             .map_err(|why| Error::outside(format!("{} cannot be written: {why}", path.display())))?;
-        write_private(&path, &text)
+        PrivateFile::make(&path)?.finish(&text)
     }
 
     /// Writes the logins.
@@ -124,22 +124,56 @@ impl Lock {
         let path = self.folder.join(TOKEN_FILE);
         let text = serde_json::to_string_pretty(sessions)
             .map_err(|error| Error::outside(format!("{} cannot be written: {error}", path.display())))?;
-        write_private(&path, &format!("{text}\n"))
+        PrivateFile::make(&path)?.finish(&format!("{text}\n"))
     }
 }
 
-/// Replaces a file as a whole, readable by its owner only: whoever reads it sees all of the old or all of the new.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = (|| {
+/// A file in the making, readable by its owner only. It appears whole: whoever reads it sees all of the old or all of the
+/// new. Dropped unfinished, it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct PrivateFile {
+    path: PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+impl PrivateFile {
+    /// Begins a file that takes the place of what is at `path`.
+    pub(crate) fn make(path: &Path) -> Result<Self> {
         // Made with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        File::open(folder)?.sync_all()
-    })();
-    written.map_err(|error: io::Error| trouble("write", path, &error))
+        let file = tempfile::NamedTempFile::new_in(folder_of(path));
+        let file = file.map_err(|error| trouble("write", path, &error))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Begins a file where there is none yet.
+    pub(crate) fn make_new(path: &Path) -> Result<Self> {
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::usage(format!("{} is there already", path.display()))
+                .cure("name another file, or remove this one if nothing needs it"));
+        }
+        Self::make(path)
+    }
+
+    /// Where it will be.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes it.
+    pub(crate) fn finish(self, text: &str) -> Result<()> {
+        let Self { path, mut file } = self;
+        let written = (|| {
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)?;
+            File::open(folder_of(&path))?.sync_all()
+        })();
+        written.map_err(|error: io::Error| trouble("write", &path, &error))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Refuses what others can do to a file, or what is another's.

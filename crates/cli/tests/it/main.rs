@@ -13,3 +13,5 @@ mod proxy;
 mod refresh;
 mod server;
 mod store;
+mod token_service;
+mod tokens;

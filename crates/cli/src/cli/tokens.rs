@@ -1,0 +1,195 @@
+//! The part about tokens that the proxy issues itself.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::time::{When, duration, when};
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  opensearch-auth create-token --scopes 'read:logs-*' --expires 24h --name nightly-report
+  opensearch-auth create-token --scopes 'write:logs-app-*' --client-id fluent-bit --client-secret-file secret --save token
+  pass show fluent-bit | opensearch-auth create-token --client-id fluent-bit --client-secret-file - --save token";
+
+/// Arguments of `create-token`.
+#[derive(Args, Debug)]
+#[command(after_help = CREATE_EXAMPLES)]
+pub(crate) struct CreateToken {
+    /// What it may do, with spaces between; without it, as much as is allowed.
+    #[arg(long, value_name = "SCOPES", value_delimiter = ' ')]
+    pub(crate) scopes: Vec<String>,
+    /// How long it shall live, as in `24h` or `7d`; without it, as the proxy is configured.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) expires: Option<Duration>,
+    /// A name for people.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Why it exists.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Whatever else is to be known about it; may be repeated.
+    #[arg(long = "metadata", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// Only for this cluster behind the proxy; may be repeated.
+    #[arg(long = "cluster", value_name = "NAME")]
+    pub(crate) clusters: Vec<String>,
+    /// As this client of the provider, with its secret, instead of for yourself.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// File with the client's secret; `-` for standard input. Or set `OPENSEARCH_AUTH_CLIENT_SECRET`.
+    #[arg(long, value_name = "FILE", requires = "client_id")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// The provider that knows the client, when the proxy has several.
+    #[arg(long, value_name = "NAME", requires = "client_id")]
+    pub(crate) provider: Option<String>,
+    /// Write the token into a new file of mode 0600 instead of showing it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+}
+
+/// Which tokens are meant: those that meet all that is given.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Filter {
+    /// Of this client.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// Whose owner is this subject.
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) owner: Option<String>,
+    /// Whose owner is this user.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// With a scope that has something in common with this one.
+    #[arg(long)]
+    pub(crate) scope: Option<String>,
+    /// For this cluster.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+    /// That stand so.
+    #[arg(long, value_enum)]
+    pub(crate) status: Option<Status>,
+    /// Made by this subject, user or client.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) created_by: Option<String>,
+    /// That end before this time, or within this duration: `2026-12-31T00:00:00Z`, `7d`.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) expires_before: Option<When>,
+    /// Not used since this time, or for this duration.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) unused_since: Option<When>,
+}
+
+/// How a token stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Status {
+    /// Waits for approval.
+    Pending,
+    /// Can be used.
+    Active,
+    /// Was ended.
+    Revoked,
+    /// Was not approved.
+    Denied,
+    /// Its time is over.
+    Expired,
+}
+
+/// Arguments of `list-tokens`.
+#[derive(Args, Debug)]
+pub(crate) struct ListTokens {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// The order.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) sort: Sort,
+    /// The reverse of it.
+    #[arg(long)]
+    pub(crate) reverse: bool,
+    /// How many at most.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+}
+
+/// What a list is sorted by.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Sort {
+    /// When they were made.
+    #[default]
+    CreatedAt,
+    /// When they end.
+    ExpiresAt,
+    /// When they were used last.
+    LastUsed,
+    /// Their names.
+    Name,
+}
+
+/// Arguments of `revoke-token`.
+#[derive(Args, Debug)]
+pub(crate) struct RevokeToken {
+    /// This one; may be repeated.
+    #[arg(long = "token-id", value_name = "ID")]
+    pub(crate) token_ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// All that you have a say over.
+    #[arg(long, conflicts_with = "token_ids")]
+    pub(crate) all: bool,
+    /// Why; it is kept with the token.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Only show which ones would be revoked.
+    #[arg(long, conflicts_with = "token_ids")]
+    pub(crate) dry_run: bool,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// Arguments of `rotate-token`.
+#[derive(Args, Debug)]
+pub(crate) struct RotateToken {
+    /// The token.
+    #[arg(long, value_name = "ID")]
+    pub(crate) token_id: String,
+    /// How long the old one goes on working, as in `1h`; without it, not at all.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) overlap: Option<Duration>,
+    /// Why; it is kept with the token.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Write the new token into a file of mode 0600, in place of what it holds, instead of showing it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+}
+
+/// The subcommands of `requests`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Requests {
+    /// List the tokens that wait for approval.
+    List,
+    /// Approve one.
+    Approve(Decision),
+    /// Deny one.
+    Deny(Decision),
+}
+
+/// A decision about a request.
+#[derive(Args, Debug)]
+pub(crate) struct Decision {
+    /// The token's id.
+    pub(crate) token_id: String,
+    /// Why; it is kept with the token.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("the name is missing".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}

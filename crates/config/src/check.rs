@@ -11,6 +11,7 @@ mod listeners;
 mod mapping;
 mod provider;
 mod routing;
+mod tokens;
 mod url;
 
 /// Runs every check whose values could be read.
@@ -21,6 +22,7 @@ pub(crate) fn all(parts: &Parts, findings: &mut Findings<'_>) {
     cluster::check(&parts.clusters, &mut findings);
     routing::check(parts, &mut findings);
     mapping::check(parts, &mut findings);
+    tokens::check(parts, &mut findings);
 }
 
 /// Findings about meaning: left out where the structure is already known to be wrong, since they would be

@@ -2,7 +2,7 @@
 
 use access::{ClusterRules, Condition, Glob, Granted, Mapper, MapperError};
 
-use crate::model::{Cluster, Config, Grant, Mapping, Provider};
+use crate::model::{ClaimCondition, Cluster, Config, Grant, Mapping, Provider, TokenCondition};
 
 /// Why a mapping cannot be applied. A configuration that [`load`](crate::load) has accepted has none of these.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -44,6 +44,13 @@ impl Config {
     }
 }
 
+impl TokenCondition {
+    /// As the mappings of a provider's tokens would apply it; `None` if it only names a provider, or nothing.
+    pub fn condition(&self) -> Option<Condition> {
+        all(self.scope.as_ref(), self.group.as_ref(), self.claim.as_ref())
+    }
+}
+
 fn convert(index: usize, mapping: &Mapping) -> Result<access::Mapping, MappingError> {
     let clusters =
         mapping.clusters.as_ref().map(|names| names.iter().map(|name| name.as_str().into()).collect());
@@ -51,23 +58,28 @@ fn convert(index: usize, mapping: &Mapping) -> Result<access::Mapping, MappingEr
 }
 
 fn condition(index: usize, mapping: &Mapping) -> Result<Condition, MappingError> {
+    let condition = all(mapping.scope.as_ref(), mapping.group.as_ref(), mapping.claim.as_ref());
+    condition.ok_or(MappingError::NoCondition(index))
+}
+
+/// All of these; `None` if there are none.
+fn all(scope: Option<&String>, group: Option<&String>, claim: Option<&ClaimCondition>) -> Option<Condition> {
     let mut conditions = Vec::new();
-    if let Some(scope) = &mapping.scope {
+    if let Some(scope) = scope {
         conditions.push(Condition::of_scope(scope));
     }
-    if let Some(group) = &mapping.group {
+    if let Some(group) = group {
         conditions.push(Condition::Group(Glob::new(group.as_str())));
     }
-    if let Some(claim) = &mapping.claim {
+    if let Some(claim) = claim {
         let (path, equals) = (claim.path.clone(), claim.equals.as_str().into());
         conditions.push(Condition::Claim { path, equals });
     }
-    match (conditions.pop(), conditions.is_empty()) {
-        (None, _) => Err(MappingError::NoCondition(index)),
-        (Some(only), true) => Ok(only),
-        (Some(last), false) => {
+    match (conditions.pop()?, conditions.is_empty()) {
+        (only, true) => Some(only),
+        (last, false) => {
             conditions.push(last);
-            Ok(Condition::All(conditions))
+            Some(Condition::All(conditions))
         }
     }
 }

@@ -15,6 +15,10 @@ mod dashboards;
 pub use self::dashboards::{Dashboards, DashboardsHealth, FixedTenant, Tenant, TenantChoice, TenantClaim};
 use crate::value::{ByteSize, ClaimPathForm, Duration, Secret};
 
+mod tokens;
+
+pub use tokens::{EmbeddedStore, TokenApproval, TokenCondition, TokenPolicy, TokenStore, Tokens};
+
 /// Form of the names of providers and clusters: they are parts of scopes, user names and metric labels.
 const NAME: &str = "^[a-z0-9][a-z0-9_-]*$";
 const NAME_FORM: &str = "a name of lower-case letters, digits, `-` and `_`, such as `main`";
@@ -42,6 +46,8 @@ pub struct Config {
     #[serde(default)]
     #[schemars(extend("default" = serde_json::json!([])))]
     pub mappings: Vec<Mapping>,
+    /// Tokens that the proxy issues itself; without it, there are none, and nothing below `/oauth/` is served.
+    pub tokens: Option<Tokens>,
     /// The audit trail.
     pub audit: Audit,
     /// Limits on what clients may send and how long they may take.

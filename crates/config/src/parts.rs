@@ -7,7 +7,7 @@ use serde_path_to_error::{Path, Segment};
 use url::Url;
 
 use crate::{
-    model::{Admin, Cluster, Limits, Listen, Mapping, Provider, Telemetry},
+    model::{Admin, Cluster, Limits, Listen, Mapping, Provider, Telemetry, Tokens},
     report::Findings,
     tree::{At, Step},
 };
@@ -20,6 +20,7 @@ pub(crate) struct Parts {
     pub(crate) providers: Section<Provider>,
     pub(crate) clusters: Section<Cluster>,
     pub(crate) mappings: Section<Mapping>,
+    pub(crate) tokens: Option<Tokens>,
     pub(crate) limits: Option<Limits>,
     pub(crate) telemetry: Option<Telemetry>,
 }
@@ -54,6 +55,7 @@ impl Parts {
             providers: reader.list("providers"),
             clusters: reader.list("clusters"),
             mappings: reader.list("mappings"),
+            tokens: reader.one("tokens", None),
             limits: reader.one("limits", Some(Limits::default())),
             telemetry: reader.one("telemetry", Some(Telemetry::default())),
         }

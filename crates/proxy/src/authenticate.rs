@@ -1,10 +1,14 @@
-//! Who asks: the bearer token of a request, verified.
+//! Who asks: the bearer token of a request, verified. A token of a provider is checked with the provider's keys, a managed token
+//! is looked up and never shown to a provider.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
+use http::HeaderValue;
+use jiff::Timestamp;
 use oidc::{BearerToken, TokenError};
+use tokens::{Credential, RefusalReason, Secret, SecretError, Token};
 
-use crate::{classify::Classified, intake::Received, principal::Principal, snapshot::Snapshot};
+use crate::{classify::Classified, principal::Principal, snapshot::Snapshot};
 
 /// A request whose caller is known.
 #[derive(Debug)]
@@ -38,6 +42,15 @@ pub enum AuthenticationError {
     /// The token was refused.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The token was meant to be a managed one, and is not.
+    #[error(transparent)]
+    NotManaged(#[from] SecretError),
+    /// The managed token does not count now.
+    #[error("{0}")]
+    Managed(RefusalReason),
+    /// The provider's token is good, and was revoked here.
+    #[error("the token was revoked")]
+    Revoked,
 }
 
 impl AuthenticationError {
@@ -47,36 +60,83 @@ impl AuthenticationError {
             Self::NoToken => "no_token",
             Self::SeveralCredentials => "several_credentials",
             Self::Token(error) => error.reason(),
+            Self::NotManaged(_) => "managed_token_malformed",
+            Self::Managed(RefusalReason::Unknown) => "managed_token_unknown",
+            Self::Managed(RefusalReason::Pending) => "managed_token_pending",
+            Self::Managed(RefusalReason::Denied) => "managed_token_denied",
+            Self::Managed(RefusalReason::Revoked) => "managed_token_revoked",
+            Self::Managed(RefusalReason::Expired) => "managed_token_expired",
+            Self::Managed(RefusalReason::Stale) => "managed_tokens_stale",
+            Self::Revoked => "token_revoked",
+        }
+    }
+
+    /// Whether the fault is not the token's: to be answered with 503, not 401.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Token(error) => error.is_unavailable(),
+            Self::Managed(reason) => *reason == RefusalReason::Stale,
+            _ => false,
         }
     }
 }
 
-/// Verifies the token of `classified`, from the cache if it was verified before.
+/// Verifies the token of `classified`, from the cache if it was verified before. `source` is the address it came from.
 pub async fn identify(
     classified: Classified,
     snapshot: &Snapshot,
+    source: IpAddr,
 ) -> Result<Authenticated, Box<Unidentified>> {
-    match caller(&classified.received, snapshot).await {
+    match caller(&classified.received.authorization, snapshot, source).await {
         Ok((principal, token)) => Ok(Authenticated { classified, principal, token }),
         Err(error) => Err(Box::new(Unidentified { classified, error })),
     }
 }
 
-async fn caller(
-    received: &Received,
+/// The caller that these `Authorization` headers stand for.
+pub async fn caller(
+    authorization: &[HeaderValue],
     snapshot: &Snapshot,
+    source: IpAddr,
 ) -> Result<(Arc<Principal>, BearerToken), AuthenticationError> {
-    let value = match received.authorization.as_slice() {
+    let value = match authorization {
         [] => return Err(AuthenticationError::NoToken),
         [value] => value,
         [_, _, ..] => return Err(AuthenticationError::SeveralCredentials),
     };
     let token = BearerToken::from_authorization(value.as_bytes(), snapshot.limits().token_size)?;
-    let principal = verify(&token, snapshot).await?;
+    let principal = if Secret::is_meant_by(token.expose()) {
+        managed(&token, snapshot, source)?
+    } else {
+        of_provider(&token, snapshot).await?
+    };
     Ok((principal, token))
 }
 
-async fn verify(token: &BearerToken, snapshot: &Snapshot) -> Result<Arc<Principal>, TokenError> {
+/// Verifies a token of a provider.
+pub async fn of_provider(
+    token: &BearerToken,
+    snapshot: &Snapshot,
+) -> Result<Arc<Principal>, AuthenticationError> {
+    let principal = verified(token, snapshot).await?;
+    let identity = principal.identity();
+    if let Some(service) = snapshot.token_service() {
+        let credential = Credential {
+            issuer: &identity.issuer,
+            subject: &identity.subject,
+            client_id: identity.client_id.as_deref(),
+            jti: identity.token_id.as_deref(),
+            issued_at: identity.issued_at.and_then(timestamp),
+        };
+        // Asked each time: what the cache holds was verified before the revocation.
+        if service.tokens().is_revoked(&credential).is_some() {
+            return Err(AuthenticationError::Revoked);
+        }
+    }
+    Ok(principal)
+}
+
+async fn verified(token: &BearerToken, snapshot: &Snapshot) -> Result<Arc<Principal>, TokenError> {
     let hash = token.hash();
     let providers = snapshot.providers();
     // The epoch is read before the keys are: should a key be withdrawn in between, the entry is void at once.
@@ -91,7 +151,38 @@ async fn verify(token: &BearerToken, snapshot: &Snapshot) -> Result<Arc<Principa
     Ok(principal)
 }
 
+/// Looks a managed token up. Its state is asked each time; what it may do is worked out once for each state.
+fn managed(
+    token: &BearerToken,
+    snapshot: &Snapshot,
+    source: IpAddr,
+) -> Result<Arc<Principal>, AuthenticationError> {
+    // Without a token service no such token is good, and none is shown to a provider either.
+    let service = snapshot.token_service().ok_or(TokenError::OpaqueNotAccepted)?;
+    let secret = Secret::parse(token.expose())?;
+    let found: Token = service
+        .tokens()
+        .admit(&secret, Timestamp::now())
+        .map_err(|refusal| AuthenticationError::Managed(refusal.reason))?;
+    found.touch(Timestamp::now(), Some(source));
+    let hash = token.hash();
+    if let Some(principal) = snapshot.tokens().get(&hash, unix_now(), 0)
+        && principal.managed().is_some_and(|known| known.version() == found.version())
+    {
+        return Ok(principal);
+    }
+    let identity = snapshot.providers().recall(&found.created_by.issuer, found.claims.to_map())?;
+    let principal = Arc::new(Principal::of_managed(identity, found, snapshot));
+    snapshot.tokens().insert(hash, Arc::clone(&principal), u64::MAX, unix_now(), 0);
+    Ok(principal)
+}
+
 /// Seconds since 1970. A clock before 1970 reads as the end of time: nothing cached is believed.
 fn unix_now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs())
+}
+
+/// Seconds since 1970, as a moment; `None` beyond the year 9999.
+pub fn timestamp(seconds: u64) -> Option<Timestamp> {
+    i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok())
 }

@@ -19,7 +19,8 @@
 //! [`credential::Credentialed`]: leaving a step out does not compile.
 //!
 //! Around it: [`server`] starts and drains, [`snapshot`] is one configuration compiled, [`reload`] replaces it,
-//! [`admin`] answers probes and scrapes.
+//! [`admin`] answers probes and scrapes. [`token_api`] answers for the tokens that
+//! the proxy issues itself, and no request for it goes this way.
 
 pub mod admin;
 pub mod authenticate;
@@ -52,4 +53,5 @@ mod stream;
 pub mod tenancy;
 pub mod trace;
 pub mod upstream;
+pub mod token_api;
 pub mod wellknown;

@@ -32,6 +32,7 @@ use crate::{
     snapshot::{Cluster, Limits, Snapshot},
     trace::{self, Tracer},
     wellknown,
+    token_api,
 };
 
 /// The data plane: the configuration in force, the audit log, the metrics.
@@ -161,6 +162,9 @@ impl Proxy {
 
         if let Some(response) = wellknown_answer(&snapshot, &request, &mut entry) {
             return respond_own(response, entry);
+        if let Some(service) = snapshot.token_service().filter(|_| token_api::owns(request.uri().path())) {
+            return token_api::answer(service, &snapshot, peer.address.ip(), request, entry).await;
+        }
         }
         let received = match intake::receive(request, &snapshot) {
             Ok(received) => received,
@@ -201,7 +205,8 @@ impl Proxy {
             .ask
             .as_ref()
             .is_ok_and(|ask| catalogue::changes_names(ask, &classified.received.method));
-        let authenticated = authenticate::identify(classified, snapshot).await.map_err(|unidentified| {
+        let identified = authenticate::identify(classified, snapshot, source).await;
+        let authenticated = identified.map_err(|unidentified| {
             let scope = unidentified.classified.ask.as_ref().ok().and_then(needed_scope);
             Rejection::Unauthenticated(unidentified.error, scope)
         })?;

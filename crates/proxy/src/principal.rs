@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use access::{Rights, Subject};
+use access::{Rights, Scope, Subject};
 use claims::ClaimPath;
 use oidc::Identity;
+use serde_json::{Map, Value};
+use tokens::Token;
 
 use crate::snapshot::Snapshot;
 
@@ -14,17 +16,41 @@ pub struct Principal {
     identity: Identity,
     /// By cluster index.
     rights: Box<[Option<Rights>]>,
+    managed: Option<Token>,
 }
 
 impl Principal {
     /// Works out the rights of `identity` on every cluster of `snapshot`.
     pub fn new(identity: Identity, snapshot: &Snapshot) -> Self {
+        let view = View::of(&identity, &identity.claims);
         let rights = snapshot
             .clusters()
             .iter()
-            .map(|cluster| cluster.mapper(&identity.provider).map(|mapper| mapper.rights(&View(&identity))))
+            .map(|cluster| cluster.mapper(&identity.provider).map(|mapper| mapper.rights(&view)))
             .collect();
-        Self { identity, rights }
+        Self { identity, rights, managed: None }
+    }
+
+    /// The same for a managed token: what its claims hold today, as far as the token's own scopes reach, on its own clusters.
+    ///
+    /// `identity` is what the claims of the token say by the rules of now.
+    pub fn of_managed(mut identity: Identity, token: Token, snapshot: &Snapshot) -> Self {
+        let view = View::of(&identity, &identity.claims);
+        let rights = snapshot
+            .clusters()
+            .iter()
+            .map(|cluster| {
+                let serves = cluster.takes_managed_tokens() && token.is_for_cluster(cluster.name());
+                let mapper = cluster.mapper(&identity.provider).filter(|_| serves)?;
+                Some(mapper.rights(&view).restrict(&token.scopes))
+            })
+            .collect();
+        // For the audit trail: the token that was shown, not the one that it was made from.
+        identity.token_id = Some(token.id.as_str().into());
+        identity.scopes = token.scopes.iter().map(|scope| scope.to_string().into()).collect();
+        identity.expires_at = u64::try_from(token.expires_at.as_second()).unwrap_or(0);
+        identity.fresh_until = identity.expires_at;
+        Self { identity, rights, managed: Some(token) }
     }
 
     /// The verified token's content.
@@ -32,29 +58,59 @@ impl Principal {
         &self.identity
     }
 
+    /// The managed token that was shown; `None` if it was one of a provider.
+    pub fn managed(&self) -> Option<&Token> {
+        self.managed.as_ref()
+    }
+
     /// What the caller may do on the cluster with this index.
     pub fn rights(&self, cluster: usize) -> Option<&Rights> {
         self.rights.get(cluster)?.as_ref()
     }
+
+    /// Whether exactly this scope is held on some cluster.
+    pub fn holds(&self, scope: &str) -> bool {
+        self.rights.iter().flatten().any(|rights| rights.scopes().any(|held| **held == *scope))
+    }
+
+    /// Whether each of these scopes is held whole on every cluster that it is for, and on one at least.
+    pub fn holds_all(&self, scopes: &[Scope]) -> bool {
+        scopes.iter().all(|scope| {
+            self.rights
+                .iter()
+                .flatten()
+                .any(|rights| !rights.restrict(std::slice::from_ref(scope)).is_empty())
+        })
+    }
 }
 
 /// A verified token as the mapping of scopes sees it.
-struct View<'a>(&'a Identity);
+pub(crate) struct View<'a> {
+    identity: &'a Identity,
+    claims: &'a Map<String, Value>,
+}
+
+impl<'a> View<'a> {
+    /// `claims` are those of the identity, or these with more.
+    pub(crate) fn of(identity: &'a Identity, claims: &'a Map<String, Value>) -> Self {
+        Self { identity, claims }
+    }
+}
 
 impl Subject for View<'_> {
     fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.0.scopes.iter().map(|scope| &**scope)
+        self.identity.scopes.iter().map(|scope| &**scope)
     }
 
     fn groups(&self) -> impl Iterator<Item = &str> {
-        self.0.groups.iter().map(|group| &**group)
+        self.identity.groups.iter().map(|group| &**group)
     }
 
     fn claim(&self, path: &ClaimPath) -> Vec<Cow<'_, str>> {
-        path.texts(&self.0.claims)
+        path.texts(self.claims)
     }
 
     fn audiences(&self) -> impl Iterator<Item = &str> {
-        self.0.audiences.iter().map(|audience| &**audience)
+        self.identity.audiences.iter().map(|audience| &**audience)
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use config::{
     Diagnostics, Loaded,
-    model::{AuditSink, Config},
+    model::{AuditSink, Config, EmbeddedStore, TokenStore},
 };
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
@@ -152,12 +152,15 @@ impl Reloader {
     /// Watches the folders of all files that matter, until the result is dropped.
     pub fn watch_files(self: &Arc<Self>) -> Option<Watching> {
         let (notify_change, mut changed) = mpsc::unbounded_channel();
-        let audit = match &self.proxy.snapshot().config().audit.sink {
+        let snapshot = self.proxy.snapshot();
+        let audit = match &snapshot.config().audit.sink {
             AuditSink::File(file) => Some(file.path.clone()),
             AuditSink::Stdout(_) => None,
         };
+        let store = store(snapshot.config()).map(|TokenStore::Embedded(EmbeddedStore { path })| path.clone());
+        let ours: Vec<PathBuf> = audit.into_iter().chain(store).collect();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| matters(&event, audit.as_deref())) {
+            if event.is_ok_and(|event| matters(&event, &ours)) {
                 // The receiver is gone only when nobody watches any more.
                 let _ = notify_change.send(());
             }
@@ -215,15 +218,16 @@ impl Reloader {
     }
 }
 
-/// Whether a change in a watched folder may be one of our files. Our own audit trail, which may be in the same folder and
-/// never rests, is not.
-fn matters(event: &notify::Event, audit: Option<&Path>) -> bool {
-    let of_audit = |path: &PathBuf| {
-        let Some(audit) = audit else { return false };
+/// Whether a change in a watched folder may be one of our files. What we write ourselves (the audit trail, the store of
+/// tokens), may be in the same folder and never rests, is not.
+fn matters(event: &notify::Event, written: &[PathBuf]) -> bool {
+    let is_written = |path: &PathBuf| {
         // Rotated files have the same name and a number.
-        path == audit || (path.with_extension("") == *audit && path.parent() == audit.parent())
+        let of =
+            |own: &PathBuf| path == own || (path.with_extension("") == *own && path.parent() == own.parent());
+        written.iter().any(of)
     };
-    !event.kind.is_access() && (event.paths.is_empty() || !event.paths.iter().all(of_audit))
+    !event.kind.is_access() && (event.paths.is_empty() || !event.paths.iter().all(is_written))
 }
 
 /// Files that decide whom to trust, or as whom to appear, when connecting: only these make connections and keys of the
@@ -257,6 +261,10 @@ impl Drop for Watching {
     }
 }
 
+fn store(config: &Config) -> Option<&TokenStore> {
+    config.tokens.as_ref().map(|tokens| &tokens.store)
+}
+
 /// The keys whose values are bound to sockets, threads and files made at start.
 fn immutable_changes(old: &Config, new: &Config) -> Vec<&'static str> {
     let mut changed = Vec::new();
@@ -268,6 +276,7 @@ fn immutable_changes(old: &Config, new: &Config) -> Vec<&'static str> {
     check(old.listen == new.listen, "listen");
     check(old.admin == new.admin, "admin");
     check(old.audit == new.audit, "audit");
+    check(store(old) == store(new), "tokens.store");
     check(old.telemetry == new.telemetry, "telemetry");
     check(old.limits.max_connections == new.limits.max_connections, "limits.max_connections");
     check(old.drain_timeout == new.drain_timeout, "drain_timeout");

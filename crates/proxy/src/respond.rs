@@ -270,6 +270,9 @@ fn of_refusal(refusal: &Refusal) -> Verdict {
     verdict
 }
 
+        AuthenticationError::NotManaged(_)
+        | AuthenticationError::Managed(_)
+        | AuthenticationError::Revoked => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
 fn of_authentication(error: &AuthenticationError) -> Verdict {
     let (status, oauth_error) = match error {
         // RFC 6750 §3.1: no error code for a request without any credential that we know.
@@ -277,9 +280,7 @@ fn of_authentication(error: &AuthenticationError) -> Verdict {
             (StatusCode::UNAUTHORIZED, None)
         }
         AuthenticationError::SeveralCredentials => (StatusCode::BAD_REQUEST, Some("invalid_request")),
-        AuthenticationError::Token(error) if error.is_unavailable() => {
-            (StatusCode::SERVICE_UNAVAILABLE, None)
-        }
+        error if error.is_unavailable() => (StatusCode::SERVICE_UNAVAILABLE, None),
         AuthenticationError::Token(error) if error.oauth_error() == "invalid_request" => {
             (StatusCode::BAD_REQUEST, Some("invalid_request"))
         }

@@ -14,6 +14,7 @@ use crate::{
     pipeline::Proxy,
     reload::{Files, Reloader},
     snapshot::{self, BuildError},
+    token_api,
     trace::{Tracer, TracerError},
 };
 
@@ -90,7 +91,8 @@ impl Server {
             .transpose()
             .map_err(ServerError::Certificate)?
             .map(|config| Acceptor(TlsAcceptor::from(config)));
-        let snapshot = snapshot::build(config.clone(), None, false)?;
+        let mut snapshot = snapshot::build(config.clone(), None, false)?;
+        snapshot.open_tokens().await?;
         let tracer = match &config.telemetry.otlp {
             Some(settings) => Tracer::exporting(settings)?,
             None => Tracer::passing(),
@@ -149,6 +151,9 @@ impl Server {
         )
         .await;
         drop(watching);
+        if let Some(service) = self.proxy.snapshot().token_service() {
+            token_api::settle(service.tokens()).await;
+        }
         let closed = self.proxy.audit().clone().close().await;
         let proxy = Arc::clone(&self.proxy);
         if tokio::task::spawn_blocking(move || proxy.tracer_shutdown()).await.is_err() {

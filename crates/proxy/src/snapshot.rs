@@ -17,7 +17,10 @@ pub use self::{
     dashboards::Dashboards,
     route::{Destination, Route},
 };
-use crate::principal::Principal;
+use crate::{
+    principal::Principal,
+    token_api::{self, TokenService},
+};
 
 /// How long a new snapshot waits for providers and nodes.
 const PREPARE_TIME: Duration = Duration::from_secs(5);
@@ -50,6 +53,7 @@ pub struct Snapshot {
     providers: Arc<Providers>,
     tokens: TokenCache<Principal>,
     clusters: Box<[Arc<Cluster>]>,
+    token_service: Option<TokenService>,
     /// Key refresh and health checks of what this snapshot made; they end with it.
     tasks: Vec<Arc<Task>>,
 }
@@ -95,6 +99,21 @@ impl Snapshot {
     /// Verified tokens.
     pub fn tokens(&self) -> &TokenCache<Principal> {
         &self.tokens
+    }
+
+    /// What issues tokens, if the configuration wants that and [`open_tokens`](Self::open_tokens) was called.
+    pub fn token_service(&self) -> Option<&TokenService> {
+        self.token_service.as_ref()
+    }
+
+    /// Opens the store of tokens, if there is to be one. For the first snapshot of a process; the others take it over.
+    pub async fn open_tokens(&mut self) -> Result<(), BuildError> {
+        if let Some(settings) = &self.config.tokens {
+            let policies = token_api::policies(&self.config, settings).map_err(BuildError::TokenPolicy)?;
+            let tokens = token_api::open(&settings.store).await.map_err(BuildError::TokenStore)?;
+            self.token_service = Some(TokenService::new(tokens, policies));
+        }
+        Ok(())
     }
 
     /// All clusters.

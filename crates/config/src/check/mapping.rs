@@ -57,7 +57,7 @@ fn names(at: &At, mapping: &Mapping, parts: &Parts, findings: &mut Semantic<'_, 
 }
 
 /// `what` takes "a", not "an".
-fn known(at: &At, name: &str, names: &[String], what: &str, findings: &mut Semantic<'_, '_>) {
+pub(super) fn known(at: &At, name: &str, names: &[String], what: &str, findings: &mut Semantic<'_, '_>) {
     if names.iter().any(|known| known == name) {
         return;
     }
@@ -107,7 +107,7 @@ fn scopes(at: &At, mapping: &Mapping, parts: &Parts, findings: &mut Semantic<'_,
     scopes
 }
 
-fn scope(at: &At, text: &str, parts: &Parts, findings: &mut Semantic<'_, '_>) -> Option<Scope> {
+pub(super) fn scope(at: &At, text: &str, parts: &Parts, findings: &mut Semantic<'_, '_>) -> Option<Scope> {
     match text.parse::<Scope>() {
         Ok(scope) => {
             if let Some(cluster) = &scope.cluster {

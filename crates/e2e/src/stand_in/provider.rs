@@ -1,4 +1,5 @@
 use std::{
+    collections::HashMap,
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -13,7 +14,7 @@ use aws_lc_rs::{
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -34,6 +35,8 @@ struct State {
     fetches: usize,
     down: bool,
     introspection: Option<Value>,
+    /// Client ids with their secrets and the scopes they may have.
+    clients: HashMap<String, (String, Vec<String>)>,
 }
 
 impl std::fmt::Debug for State {
@@ -63,15 +66,27 @@ impl StandInProvider {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (key, jwk) = new_key("key-1");
-        let state = Arc::new(Mutex::new(State { key, jwk, fetches: 0, down: false, introspection: None }));
+        let state = Arc::new(Mutex::new(State {
+            key,
+            jwk,
+            fetches: 0,
+            down: false,
+            introspection: None,
+            clients: HashMap::new(),
+        }));
         let serving = Arc::clone(&state);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let serving = Arc::clone(&serving);
                 tokio::spawn(async move {
                     let service = service_fn(move |request: Request<Incoming>| {
-                        let response = serve(&serving, address, &request);
-                        async move { Ok::<_, Infallible>(response) }
+                        let serving = Arc::clone(&serving);
+                        async move {
+                            let (head, body) = request.into_parts();
+                            let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+                            let request = Request::from_parts(head, body);
+                            Ok::<_, Infallible>(serve(&serving, address, &request))
+                        }
                     });
                     // The proxy closes its connections as it likes.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -102,6 +117,13 @@ impl StandInProvider {
     /// Answers every question about a token so (RFC 7662), at `/introspect`.
     pub fn set_introspection(&self, answer: Value) {
         self.state.lock().expect("no test panicked here").introspection = Some(answer);
+    }
+
+    /// Gives this client tokens of these scopes at `/token`, for its secret (RFC 6749 section 4.4); without a scope asked, all.
+    pub fn add_client(&self, id: &str, secret: &str, scopes: &[&str]) {
+        let scopes = scopes.iter().map(ToString::to_string).collect();
+        let mut state = self.state.lock().expect("no test panicked here");
+        state.clients.insert(id.to_owned(), (secret.to_owned(), scopes));
     }
 
     /// How often the keys were fetched.
@@ -184,7 +206,7 @@ impl TokenBuilder<'_> {
     }
 }
 
-fn serve(state: &Mutex<State>, address: SocketAddr, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn serve(state: &Mutex<State>, address: SocketAddr, request: &Request<Bytes>) -> Response<Full<Bytes>> {
     let mut state = state.lock().expect("no test panicked here");
     let mut response = Response::new(Full::default());
     if state.down {
@@ -193,13 +215,21 @@ fn serve(state: &Mutex<State>, address: SocketAddr, request: &Request<Incoming>)
     }
     let document = match request.uri().path() {
         "/.well-known/openid-configuration" => {
-            json!({"issuer": format!("http://{address}"), "jwks_uri": format!("http://{address}/keys")})
+            let url = |path: &str| format!("http://{address}{path}");
+            json!({"issuer": url(""), "jwks_uri": url("/keys"), "token_endpoint": url("/token")})
         }
         "/keys" => {
             state.fetches += 1;
             json!({"keys": [state.jwk]})
         }
         "/introspect" if state.introspection.is_some() => state.introspection.clone().unwrap_or_default(),
+        "/token" => match issue(&state, address, request) {
+            Ok(answer) => answer,
+            Err((status, error)) => {
+                *response.status_mut() = status;
+                json!({"error": error, "error_description": "in the words of the provider"})
+            }
+        },
         _ => {
             *response.status_mut() = StatusCode::NOT_FOUND;
             return response;
@@ -210,4 +240,40 @@ fn serve(state: &Mutex<State>, address: SocketAddr, request: &Request<Incoming>)
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     response
+}
+
+/// The token endpoint: client credentials by Basic or in the form.
+fn issue(
+    state: &State,
+    address: SocketAddr,
+    request: &Request<Bytes>,
+) -> Result<Value, (StatusCode, &'static str)> {
+    let form: HashMap<String, String> = url::form_urlencoded::parse(request.body()).into_owned().collect();
+    let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+    if field("grant_type") != "client_credentials" {
+        return Err((StatusCode::BAD_REQUEST, "unsupported_grant_type"));
+    }
+    let known = state.clients.iter().find(|(id, (secret, _))| {
+        let basic = request.headers().get(http::header::AUTHORIZATION);
+        match basic {
+            Some(basic) => *basic == transport::client_secret_basic(id, secret),
+            None => field("client_id") == id.as_str() && field("client_secret") == secret.as_str(),
+        }
+    });
+    let (id, (_, scopes)) = known.ok_or((StatusCode::UNAUTHORIZED, "invalid_client"))?;
+    let asked: Vec<&str> = field("scope").split(' ').filter(|scope| !scope.is_empty()).collect();
+    if asked.iter().any(|asked| !scopes.iter().any(|scope| scope == asked)) {
+        return Err((StatusCode::BAD_REQUEST, "invalid_scope"));
+    }
+    let scope = if asked.is_empty() { scopes.join(" ") } else { asked.join(" ") };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
+    let mut header = Header::new(Algorithm::RS256);
+    header.typ = Some("at+jwt".to_owned());
+    header.kid = state.jwk["kid"].as_str().map(ToOwned::to_owned);
+    let claims = json!({
+        "iss": format!("http://{address}"), "aud": "opensearch-proxy", "sub": id, "client_id": id,
+        "scope": scope, "iat": now, "exp": now + 600, "jti": format!("of-{id}-{now}"),
+    });
+    let token = jsonwebtoken::encode(&header, &claims, &state.key).expect("the token is signed");
+    Ok(json!({"access_token": token, "token_type": "Bearer", "expires_in": 600}))
 }

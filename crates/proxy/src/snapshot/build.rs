@@ -16,6 +16,7 @@ use crate::{
     headers::Reserved,
     tenancy::{Tenancy, TenantName},
     upstream::{TargetError, Upstream},
+    token_api,
     wellknown,
 };
 
@@ -77,6 +78,12 @@ pub fn build(
     changed_files: bool,
 ) -> Result<Snapshot, BuildError> {
     let reusable = previous.filter(|_| !changed_files);
+    /// A policy for issuing tokens.
+    #[error(transparent)]
+    TokenPolicy(token_api::PolicyFault),
+    /// The store of tokens.
+    #[error("tokens.store")]
+    TokenStore(#[source] tokens::StoreError),
     let mut tasks = Vec::new();
     let providers = match reusable {
         Some(previous) if previous.config.providers == config.providers => {
@@ -122,6 +129,14 @@ pub fn build(
             header: limits.header_timeout.get(),
             body_idle: limits.body_idle_timeout.get(),
             keep_alive: limits.keep_alive_timeout.get(),
+    let policies = config.tokens.as_ref().map(|settings| token_api::policies(&config, settings)).transpose();
+    // The store is the process's: it was opened at start, and is not opened again.
+    let token_service = match (policies.map_err(BuildError::TokenPolicy)?, previous) {
+        (Some(policies), Some(previous)) => {
+            previous.token_service.as_ref().map(|service| service.under(policies))
+        }
+        _ => None,
+    };
             streams: limits.max_concurrent_streams,
         },
         providers,
@@ -137,6 +152,7 @@ fn providers(config: &model::Config) -> Result<Providers, BuildError> {
     Providers::new(providers).map_err(|error| BuildError::Providers(Box::new(error)))
 }
 
+        token_service,
 /// Both sides are taken apart whole, so that a setting without effect does not compile.
 fn provider(settings: &model::Provider) -> ProviderConfig {
     let model::Provider {

@@ -75,6 +75,12 @@ impl Cluster {
 
     /// As whom requests are sent.
     pub fn identity(&self) -> &EngineIdentity {
+    /// Whether managed tokens can count here. Not where the engine gets the caller's own token: it could do nothing with one, and is
+    /// not to see it.
+    pub fn takes_managed_tokens(&self) -> bool {
+        !matches!(*self.identity, EngineIdentity::Forward)
+    }
+
         &self.identity
     }
 

@@ -1,0 +1,88 @@
+//! Tokens that the proxy issues itself.
+
+use access::{Grant, Scope};
+
+use super::{Semantic, mapping, unique};
+use crate::{
+    model::{TokenPolicy, Tokens},
+    parts::Parts,
+    tree::At,
+};
+
+pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
+    let Some(tokens) = &parts.tokens else { return };
+    let at = At::default().key("tokens");
+    if tokens.default_lifetime > tokens.max_lifetime {
+        findings.error(
+            &at.key("default_lifetime"),
+            format!("{} is longer than `max_lifetime`, {}", tokens.default_lifetime, tokens.max_lifetime),
+            "shorten it, or raise `max_lifetime`",
+        );
+    }
+    let list = at.key("policies");
+    unique(
+        tokens
+            .policies
+            .iter()
+            .enumerate()
+            .map(|(index, policy)| (list.index(index).key("name"), policy.name.as_str())),
+        "give each policy a name of its own",
+        findings,
+    );
+    for (index, policy) in tokens.policies.iter().enumerate() {
+        one(&list.index(index), policy, tokens, parts, findings);
+    }
+}
+
+fn one(at: &At, policy: &TokenPolicy, tokens: &Tokens, parts: &Parts, findings: &mut Semantic<'_, '_>) {
+    if let Some(when) = &policy.when {
+        let at = at.key("when");
+        if when.scope.is_none() && when.group.is_none() && when.claim.is_none() && when.provider.is_none() {
+            findings.error(
+                &at,
+                "has no condition",
+                "add `scope`, `group`, `claim` or `provider`, or leave `when` out",
+            );
+        }
+        if let Some(scope) = when.scope.as_ref().filter(|scope| scope.contains(char::is_whitespace)) {
+            findings.error(
+                &at.key("scope"),
+                format!("`{scope}` holds a space, which ends a scope in a token"),
+                "write one policy for each scope",
+            );
+        }
+        if let Some(name) = &when.provider {
+            mapping::known(&at.key("provider"), name, &parts.providers.names, "provider", findings);
+        }
+    }
+    if let Some(lifetime) = policy.max_lifetime.filter(|lifetime| *lifetime > tokens.max_lifetime) {
+        findings.error(
+            &at.key("max_lifetime"),
+            format!("{lifetime} is longer than `tokens.max_lifetime`, {}", tokens.max_lifetime),
+            "shorten it, or raise `tokens.max_lifetime`",
+        );
+    }
+    let list = at.key("require");
+    for (index, field) in policy.require.iter().enumerate() {
+        let entry = field.strip_prefix("metadata.").is_some_and(|entry| !entry.is_empty());
+        if !entry && !matches!(field.as_str(), "name" | "description") {
+            findings.error(
+                &list.index(index),
+                format!("`{field}` cannot be required"),
+                "write `name`, `description`, or `metadata.` and the name of an entry",
+            );
+        }
+    }
+    let list = at.key("scopes");
+    for (index, text) in policy.scopes.iter().enumerate() {
+        let at = list.index(index);
+        let scope = mapping::scope(&at, text, parts, findings);
+        if let Some(Scope { grant: Grant::Role(role), .. }) = scope {
+            findings.error(
+                &at,
+                format!("`{text}` names an engine role, which no token can hold"),
+                format!("name the scopes that the role `{role}` is for"),
+            );
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Tokens that the proxy issues itself: the HTTP side of the token service.
+//!
+//! Requests for its paths never reach a cluster. Each is an [`Operation`] with one function; what is done is written into the
+//! audit record of the request, and no secret is.
+
+mod answer;
+mod approve;
+mod caller;
+mod intake;
+mod introspect;
+mod issue;
+mod manage;
+mod revoke;
+mod route;
+mod service;
+mod view;
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+use oauth::{ErrorCode, Form, ServerMetadata};
+
+use self::{
+    answer::{Answer, Fault},
+    caller::Caller,
+    intake::Body,
+    route::Operation,
+};
+pub use self::{
+    route::owns,
+    service::{PolicyFault, TokenService, open, policies, settle},
+};
+use crate::{
+    authenticate::{self, AuthenticationError},
+    intake as front,
+    record::Entry,
+    respond::ResponseBody,
+    snapshot::Snapshot,
+};
+
+/// The published description of this service.
+const OPENAPI: &str = include_str!("../../../schema/token-api.openapi.json");
+
+/// The stable reason code of an error of the token service that has no more exact one.
+pub fn reason_of(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::InvalidRequest => "oauth_invalid_request",
+        ErrorCode::InvalidClient => "oauth_invalid_client",
+        ErrorCode::InvalidGrant => "oauth_invalid_grant",
+        ErrorCode::UnauthorizedClient => "oauth_unauthorized_client",
+        ErrorCode::UnsupportedGrantType => "oauth_unsupported_grant_type",
+        ErrorCode::InvalidScope => "oauth_invalid_scope",
+        ErrorCode::InvalidTarget => "oauth_invalid_target",
+        ErrorCode::InvalidToken => "oauth_invalid_token",
+        ErrorCode::InsufficientScope => "oauth_insufficient_scope",
+        ErrorCode::NotFound => "oauth_not_found",
+        ErrorCode::Conflict => "oauth_conflict",
+        ErrorCode::MethodNotAllowed => "oauth_method_not_allowed",
+        ErrorCode::ServerError => "oauth_server_error",
+        ErrorCode::TemporarilyUnavailable => "oauth_temporarily_unavailable",
+    }
+}
+
+/// What the operations work with.
+struct Api<'s> {
+    service: &'s TokenService,
+    snapshot: &'s Snapshot,
+    /// Where the request comes from.
+    source: IpAddr,
+}
+
+/// Answers a request for one of the service's paths.
+pub async fn answer(
+    service: &TokenService,
+    snapshot: &Snapshot,
+    source: IpAddr,
+    request: Request<Incoming>,
+    mut entry: Entry,
+) -> Response<ResponseBody> {
+    let allow = route::allowed(request.uri().path());
+    let outcome = run(&Api { service, snapshot, source }, request, &mut entry).await;
+    answer::respond(outcome, entry, &allow)
+}
+
+async fn run(api: &Api<'_>, request: Request<Incoming>, entry: &mut Entry) -> Result<Answer, Fault> {
+    let (parts, incoming) = request.into_parts();
+    let (route, id) = route::find(&parts.method, parts.uri.path())?;
+    let id = id.unwrap_or_default();
+    entry.asked(route.name, "tokens", if id.is_empty() { Vec::new() } else { vec![id.to_owned()] });
+    front::host(&parts.headers, parts.uri.authority(), parts.version)
+        .map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))?;
+    let query = intake::query(parts.uri.query())?;
+    let body = Body::new(&parts.headers, incoming, api.snapshot.limits().body_idle)?;
+    match route.operation {
+        Operation::Metadata => return metadata(api),
+        Operation::OpenApi => return Ok(Answer::public(OPENAPI.as_bytes().to_vec())),
+        Operation::Issue => {
+            let authorization = one_authorization(&parts.headers)?;
+            return issue::token(api, authorization, &body.form().await?, entry).await;
+        }
+        // Needs no bearer token: the token that is to end speaks for itself.
+        Operation::RevokeSecret => return revoke::secret(api, &body.form().await?, entry).await,
+        _ => {}
+    }
+    let caller = caller(api, &parts.headers, entry).await?;
+    manage(api, &caller, Asked { operation: route.operation, id, query, body }, entry).await
+}
+
+/// What a known caller asks.
+struct Asked<'r> {
+    operation: Operation,
+    id: &'r str,
+    query: Form,
+    body: Body,
+}
+
+async fn manage(
+    api: &Api<'_>,
+    caller: &Caller,
+    asked: Asked<'_>,
+    entry: &mut Entry,
+) -> Result<Answer, Fault> {
+    let Asked { operation, id, query, body } = asked;
+    match operation {
+        Operation::List => manage::list(api, caller, &query),
+        Operation::Show => manage::show(api, caller, id),
+        Operation::Revoke => manage::revoke(api, caller, id, &query).await,
+        Operation::RevokeMany => manage::revoke_many(api, caller, body.json().await?, entry).await,
+        Operation::Rotate => manage::rotate(api, caller, id, body.json().await?, entry).await,
+        Operation::Introspect => introspect::token(api, caller, &body.form().await?, entry).await,
+        Operation::Revocations => revoke::list(api, caller),
+        Operation::AddRevocation => revoke::add(api, caller, body.json().await?, entry).await,
+        Operation::WithdrawRevocation => revoke::withdraw(api, caller, id).await,
+        Operation::Requests => approve::list(api, caller, &query),
+        Operation::Approve => approve::decide(api, caller, id, body.json().await?, true).await,
+        Operation::Deny => approve::decide(api, caller, id, body.json().await?, false).await,
+        Operation::Review => approve::review(api, caller, &query),
+        Operation::Metadata | Operation::OpenApi | Operation::Issue | Operation::RevokeSecret => {
+            Err(Fault::internal("an operation without a caller was asked with one"))
+        }
+    }
+}
+
+/// RFC 8414. Says nothing that is not public.
+fn metadata(api: &Api<'_>) -> Result<Answer, Fault> {
+    let issuer = api.snapshot.config().public_url.as_str().trim_end_matches('/');
+    let mut scopes: Vec<String> =
+        api.snapshot.clusters().iter().flat_map(|cluster| cluster.scopes_supported()).cloned().collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    let document = serde_json::to_vec(&ServerMetadata::new(issuer, scopes));
+    document.map(Answer::public).map_err(|error| Fault::internal(error.to_string()))
+}
+
+async fn caller(api: &Api<'_>, headers: &HeaderMap, entry: &mut Entry) -> Result<Caller, Fault> {
+    let values: Vec<_> = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
+    let (principal, _) = authenticate::caller(&values, api.snapshot, api.source).await?;
+    entry.caller(principal.identity());
+    Ok(Caller::new(principal))
+}
+
+fn one_authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Fault> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(AuthenticationError::SeveralCredentials.into());
+    }
+    Ok(first.map(HeaderValue::as_bytes))
+}

@@ -1,0 +1,172 @@
+//! Which operation a method and a path name.
+
+use http::Method;
+use oauth::{ErrorCode, OAuthError};
+
+/// What can be asked of the token service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Operation {
+    Metadata,
+    OpenApi,
+    Issue,
+    List,
+    RevokeMany,
+    Show,
+    Revoke,
+    Rotate,
+    RevokeSecret,
+    Introspect,
+    Revocations,
+    AddRevocation,
+    WithdrawRevocation,
+    Requests,
+    Approve,
+    Deny,
+    Review,
+}
+
+/// One way to ask for an operation.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The method.
+    pub(crate) method: Method,
+    /// The path; `{id}` stands for one segment.
+    pub(crate) path: &'static str,
+    /// What it asks for.
+    pub(crate) operation: Operation,
+    /// The operation's name in audit records, metrics and the `OpenAPI` document.
+    pub(crate) name: &'static str,
+}
+
+const fn route(method: Method, path: &'static str, operation: Operation, name: &'static str) -> Route {
+    Route { method, path, operation, name }
+}
+
+/// Everything that is served.
+pub(crate) static ROUTES: [Route; 17] = [
+    route(Method::GET, "/.well-known/oauth-authorization-server", Operation::Metadata, "oauth.metadata"),
+    route(Method::GET, "/oauth/openapi.json", Operation::OpenApi, "oauth.openapi"),
+    route(Method::POST, "/oauth/token", Operation::Issue, "oauth.token.issue"),
+    route(Method::GET, "/oauth/tokens", Operation::List, "oauth.tokens.list"),
+    route(Method::POST, "/oauth/tokens/revoke", Operation::RevokeMany, "oauth.tokens.revoke"),
+    route(Method::GET, "/oauth/token/{id}", Operation::Show, "oauth.token.show"),
+    route(Method::DELETE, "/oauth/token/{id}", Operation::Revoke, "oauth.token.revoke"),
+    route(Method::POST, "/oauth/token/{id}/rotate", Operation::Rotate, "oauth.token.rotate"),
+    route(Method::POST, "/oauth/revoke", Operation::RevokeSecret, "oauth.revoke"),
+    route(Method::POST, "/oauth/introspect", Operation::Introspect, "oauth.introspect"),
+    route(Method::GET, "/oauth/revocations", Operation::Revocations, "oauth.revocations.list"),
+    route(Method::POST, "/oauth/revocations", Operation::AddRevocation, "oauth.revocations.add"),
+    route(
+        Method::DELETE,
+        "/oauth/revocations/{id}",
+        Operation::WithdrawRevocation,
+        "oauth.revocations.withdraw",
+    ),
+    route(Method::GET, "/oauth/requests", Operation::Requests, "oauth.requests.list"),
+    route(Method::POST, "/oauth/requests/{id}/approve", Operation::Approve, "oauth.requests.approve"),
+    route(Method::POST, "/oauth/requests/{id}/deny", Operation::Deny, "oauth.requests.deny"),
+    route(Method::GET, "/oauth/review", Operation::Review, "oauth.review"),
+];
+
+/// Whether a path is the token service's: whatever is below `/oauth/`, served or not.
+pub fn owns(path: &str) -> bool {
+    path.starts_with("/oauth/") || path == ROUTES[0].path
+}
+
+/// The route of a request, and the segment that `{id}` stands for.
+pub(crate) fn find<'p>(
+    method: &Method,
+    path: &'p str,
+) -> Result<(&'static Route, Option<&'p str>), OAuthError> {
+    let mut there = false;
+    for route in &ROUTES {
+        if let Some(id) = matches(route.path, path) {
+            if route.method == *method {
+                return Ok((route, id));
+            }
+            there = true;
+        }
+    }
+    Err(if there {
+        OAuthError::new(
+            ErrorCode::MethodNotAllowed,
+            format!("the method {method} is not served at this path"),
+        )
+    } else {
+        OAuthError::new(ErrorCode::NotFound, "nothing is served at this path; see /oauth/openapi.json")
+    })
+}
+
+/// The methods served at a path, for `Allow`.
+pub(crate) fn allowed(path: &str) -> String {
+    let methods = ROUTES.iter().filter(|route| matches(route.path, path).is_some());
+    methods.map(|route| route.method.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[expect(clippy::option_option, reason = "whether it matches, and what `{id}` stands for if it is there")]
+fn matches<'p>(template: &str, path: &'p str) -> Option<Option<&'p str>> {
+    let Some((before, after)) = template.split_once("{id}") else {
+        return (template == path).then_some(None);
+    };
+    let id = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!id.is_empty() && !id.contains('/')).then_some(Some(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_mean_one_thing() {
+        let table = [
+            ("POST", "/oauth/token", Some(("oauth.token.issue", None))),
+            ("GET", "/oauth/token/tok_a", Some(("oauth.token.show", Some("tok_a")))),
+            ("DELETE", "/oauth/token/tok_a", Some(("oauth.token.revoke", Some("tok_a")))),
+            ("POST", "/oauth/token/tok_a/rotate", Some(("oauth.token.rotate", Some("tok_a")))),
+            ("POST", "/oauth/requests/tok_a/deny", Some(("oauth.requests.deny", Some("tok_a")))),
+            ("GET", "/oauth/token/", None),
+            ("GET", "/oauth/token/a/b", None),
+            ("GET", "/oauth/token//rotate", None),
+            ("GET", "/oauth/tokens/", None),
+            ("GET", "/oauth/nothing", None),
+            ("GET", "/oauth/token", None),
+        ];
+        for (method, path, expected) in table {
+            let found = find(&method.parse().unwrap(), path).ok().map(|(route, id)| (route.name, id));
+            assert_eq!(found, expected, "{method} {path}");
+        }
+        assert!(owns("/oauth/x") && owns("/.well-known/oauth-authorization-server"));
+        assert!(!owns("/oauth") && !owns("/oauth2/x") && !owns("/.well-known/oauth-protected-resource"));
+        assert_eq!(allowed("/oauth/token/tok_a"), "GET, DELETE");
+        assert_eq!(find(&Method::PUT, "/oauth/token").unwrap_err().code, ErrorCode::MethodNotAllowed);
+    }
+
+    #[test]
+    fn the_published_description_names_what_is_served() {
+        let document: serde_json::Value = serde_json::from_str(super::super::OPENAPI).unwrap();
+        let mut described = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in
+                item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+            {
+                let name = operation["operationId"].as_str().unwrap().to_owned();
+                described.push((path.clone(), method.to_uppercase(), name));
+            }
+        }
+        described.sort_unstable();
+        let mut served: Vec<_> = ROUTES
+            .iter()
+            .map(|route| (route.path.to_owned(), route.method.to_string(), route.name.to_owned()))
+            .collect();
+        served.sort_unstable();
+        assert_eq!(described, served);
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = ROUTES.iter().map(|route| route.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ROUTES.len());
+    }
+}

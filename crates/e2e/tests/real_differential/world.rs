@@ -39,7 +39,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn start(scope_sets: &[&'static str]) -> Self {
+    /// `knows_names`: the proxy judges names by what they stand for.
+    pub(crate) async fn start(scope_sets: &[&'static str], knows_names: bool) -> Self {
         transport::install_crypto_provider();
         let testbed = TestbedInfo::from_env().unwrap();
         let engine = testbed.engine.clone();
@@ -48,7 +49,7 @@ impl World {
 
         let provider = StandInProvider::start().await;
         let files = ProxyFiles::new();
-        let config = config(&files, &engine, &provider, scope_sets);
+        let config = config(&files, &engine, &provider, scope_sets, knows_names);
         let proxy = RunningProxy::start(files, &config).await;
         let callers = scope_sets
             .iter()
@@ -120,8 +121,10 @@ fn config(
     engine: &EngineInfo,
     provider: &StandInProvider,
     scope_sets: &[&str],
+    knows_names: bool,
 ) -> String {
     let admin = &engine.admin_user;
+    let catalogue = if knows_names { format!("    catalogue: {{user: {admin}}}\n") } else { String::new() };
     // By a claim of its own: a condition on a scope is a pattern, and `read:*` there would match every set that reads.
     let mappings: Vec<_> = scope_sets
         .iter()
@@ -146,7 +149,7 @@ clusters:
     nodes: [{node}]
     ca: {ca}
     read_bodies: true
-    identity: {{backend_user: {{users: {{{admin}: {password:?}}}}}}}
+{catalogue}    identity: {{backend_user: {{users: {{{admin}: {password:?}}}}}}}
 mappings:
 {mappings}",
         base = files.base_config(),

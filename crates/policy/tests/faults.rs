@@ -20,8 +20,8 @@ fn each_fault_is_told_where_it_is() {
         (r#"permit(principal == Robot::"x", action, resource);"#, "Robot"),
         ("permit(\n  principal,\n  action == Action::\"serach\",\n  resource);", "bad.cedar:"),
         (r"permit(principal, action, resource) when { context.colour == 1 };", "colour"),
-        (r#"permit(principal, action, resource) when { context.cluster == 1 };"#, "bad.cedar:1:"),
-        (r#"permit(principal == ?principal, action, resource);"#, "template"),
+        (r"permit(principal, action, resource) when { context.cluster == 1 };", "bad.cedar:1:"),
+        (r"permit(principal == ?principal, action, resource);", "template"),
         // Of these it cannot be told how a pattern is to be judged.
         (
             r#"permit(principal, action, resource) when { (resource in Index::"a") == true };"#,

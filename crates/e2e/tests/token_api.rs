@@ -302,9 +302,11 @@ async fn an_exchange_narrows_and_never_widens() {
     let all = exchange(&world, &token, &[]).await.json();
     assert_eq!(all["scope"], "read:metrics-* read:logs-*", "without a scope asked, all that is held");
 
+    /// Subject token, further fields, error, reason code.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
     let now = world.provider.build_token().claims()["iat"].as_u64().unwrap();
     let expired = world.provider.build_token().claim("exp", now - 100).sign();
-    let table: [(&str, &[(&str, &str)], &str, &str); 9] = [
+    let table: [Case<'_>; 9] = [
         (&token, &[("scope", "read:*")], "invalid_scope", "oauth_invalid_scope"),
         (&token, &[("scope", "read:logs-* write:logs-*")], "invalid_scope", "oauth_invalid_scope"),
         (&token, &[("scope", "openid")], "invalid_scope", "oauth_invalid_scope"),
@@ -549,7 +551,7 @@ async fn tokens_of_a_provider_are_revoked_by_what_they_say() {
     let now = world.provider.build_token().claims()["iat"].as_u64().unwrap();
     let (old, new) = (bob(now - 60), bob(now));
     let (managed, _) = issued(&exchange(&world, &old, &[]).await);
-    let before = format!("{}", jiff_seconds(now - 30));
+    let before = moment(now - 30);
     let add = async |body: Value| admin.json(Method::POST, "/oauth/revocations", &body).await;
     for body in [
         json!({}),
@@ -586,7 +588,7 @@ async fn tokens_of_a_provider_are_revoked_by_what_they_say() {
 }
 
 /// RFC 3339 of seconds since 1970.
-fn jiff_seconds(seconds: u64) -> String {
+fn moment(seconds: u64) -> String {
     jiff::Timestamp::from_second(i64::try_from(seconds).unwrap()).unwrap().to_string()
 }
 

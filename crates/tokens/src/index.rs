@@ -31,17 +31,22 @@ impl Index {
         self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    pub(crate) fn put(&self, token: &Token) {
+    /// Shows a token, unless a later version of it is known already. Keeps what is known of its last use.
+    pub(crate) fn put(&self, token: Token) {
+        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        let token = match by_id.get(&token.id) {
+            Some(known) if known.version() >= token.version() => return,
+            Some(known) => known.replaced_by(token),
+            None => token,
+        };
         let mut shard = self.shard(&token.digest).write().unwrap_or_else(PoisonError::into_inner);
         shard.insert(token.digest, token.clone());
-        drop(shard);
-        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-        by_id.insert(token.id.clone(), token.clone());
+        by_id.insert(token.id.clone(), token);
     }
 
     pub(crate) fn remove(&self, id: &TokenId) {
-        let removed = self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(id);
-        if let Some(token) = removed {
+        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = by_id.remove(id) {
             let mut shard = self.shard(&token.digest).write().unwrap_or_else(PoisonError::into_inner);
             shard.remove(&token.digest);
         }

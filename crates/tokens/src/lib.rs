@@ -7,7 +7,7 @@
 //! * [`Policies::judge`] says on what [`Terms`] something may be issued. Pure.
 //! * [`Tokens`] issues, finds, lists, rotates, approves and revokes. It holds everything in memory, so that looking a token up
 //!   costs no I/O, and writes each change through to a [`Store`] before it acknowledges it.
-//! * [`EmbeddedStore`] is a file for one proxy.
+//! * [`EmbeddedStore`] is a file for one proxy, [`OpenSearchStore`] an index that several share.
 //!
 //! Times are given by the caller, so that one request is judged by one clock.
 
@@ -35,9 +35,12 @@ pub use record::{Claims, ClaimsTooLarge, Decision, LastUsed, Presented, Record, 
 pub use review::{Finding, Reason, ReviewRules};
 pub use revocation::{Credential, Revocation, Revoked};
 pub use secret::{Digest, NoRandomness, PREFIX, Secret, SecretError};
-pub use store::{Change, Contents, EmbeddedStore, Store, StoreError, Version};
+pub use store::{
+    Change, Contents, EmbeddedStore, EngineClient, News, OpenSearchSettings, OpenSearchStore, SealError,
+    ShortSecret, Store, StoreError, StoreKey, StoreKeys, Version,
+};
 pub use token::Token;
 pub use tokens::{
-    BulkRevoked, Grounds, Issued, Maintained, Refusal, RefusalReason, RevocationOrder, RevokedToken, Rotated,
-    Rotation, Settings, Tokens, TokensError,
+    BulkRevoked, FOLLOW_EVERY, Grounds, Issued, Maintained, Refusal, RefusalReason, RevocationOrder,
+    RevokedToken, Rotated, Rotation, Settings, Tokens, TokensError,
 };

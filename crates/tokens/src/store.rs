@@ -1,6 +1,8 @@
 //! Where records are kept.
 
 mod embedded;
+mod opensearch;
+mod seal;
 
 use std::fmt::Debug;
 
@@ -9,6 +11,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 pub use embedded::EmbeddedStore;
+pub use opensearch::{EngineClient, OpenSearchSettings, OpenSearchStore};
+pub use seal::{SealError, ShortSecret, StoreKey, StoreKeys};
 
 use crate::{LastUsed, Record, Revocation, RevocationId, TokenId};
 
@@ -18,8 +22,23 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// All that is kept.
     async fn load(&self) -> Result<Contents, StoreError>;
 
-    /// Makes changes durable before it returns, all or none of them; the new version for each [`Change::Put`], in order.
+    /// Makes changes durable before it returns; the new version for each [`Change::Put`], in order.
+    ///
+    /// A store in one place makes all or none of them. One that cannot do that makes each by itself whole, in order, and takes new
+    /// records back if it reports an error; what else it has made then is learnt from [`Self::news`].
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Version>, StoreError>;
+
+    /// What was changed since the last call, or since [`Self::load`], by whomever. May tell a change more than once. Nothing, where no
+    /// other process can change anything.
+    async fn news(&self) -> Result<Vec<News>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// What [`Self::news`] told has been taken in.
+    fn learnt(&self) {}
+
+    /// One record as it is now; `None` if there is none.
+    async fn reread(&self, id: &TokenId) -> Result<Option<(Record, Version)>, StoreError>;
 
     /// Whether what other processes changed is known here, as far as that must be known to accept tokens. Always, where no other
     /// process can change anything.
@@ -29,9 +48,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     }
 }
 
-/// Which of the successive contents of a record this is. Only equality means something.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Version(pub(crate) u64, pub(crate) u64);
+/// Which of the successive contents of a record this is: a later one is greater.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Version {
+    /// Grows when another copy of the store takes over, which may number differently.
+    pub(crate) term: u64,
+    pub(crate) number: u64,
+}
 
 /// All that a store keeps.
 #[derive(Debug, Default)]
@@ -42,6 +65,19 @@ pub struct Contents {
     pub revocations: Vec<Revocation>,
     /// Last uses, of records that exist and perhaps of others.
     pub last_used: Vec<(TokenId, LastUsed)>,
+}
+
+/// A change that a store tells of.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A record is new or different.
+    Record(Box<Record>, Version),
+    /// Provider tokens are revoked.
+    Revoked(Box<Revocation>),
+    /// That is taken back.
+    Withdrawn(RevocationId),
+    /// A token was used.
+    Used(TokenId, LastUsed),
 }
 
 /// A change to what is kept.
@@ -63,8 +99,10 @@ pub enum Change {
     },
     /// Writes a revocation.
     Revoke(Box<Revocation>),
-    /// Forgets a revocation.
+    /// Takes a revocation back, so that everybody learns of it.
     Withdraw(RevocationId),
+    /// Forgets a revocation that everybody forgets by themselves, since its time is over.
+    Forget(RevocationId),
     /// Notes a last use.
     Used(TokenId, LastUsed),
 }
@@ -91,6 +129,35 @@ pub enum StoreError {
         /// Why.
         source: serde_json::Error,
     },
+    /// What it holds cannot be decrypted.
+    #[error("an entry of the token store cannot be used ({entry}): {source}")]
+    Sealed {
+        /// Which.
+        entry: Box<str>,
+        /// Why.
+        source: SealError,
+    },
+    /// The engine refuses.
+    #[error(
+        "the engine answered {status} when the proxy wanted to {doing} the token index: see its log, and what its user may do there"
+    )]
+    Engine {
+        /// What was tried.
+        doing: &'static str,
+        /// Its answer.
+        status: u16,
+    },
+    /// The engine's answer is not what it should be.
+    #[error("the engine's answer is not understood when the proxy wanted to {doing} the token index")]
+    Answer {
+        /// What was tried.
+        doing: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A part of the index did not answer.
+    #[error("the engine read only a part of the token index: see its health")]
+    Incomplete,
     /// The store did not tell the version of each record that it wrote.
     #[error("the token store did not say what it wrote: look at the token again")]
     Versions,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::{LastUsed, Record, Version};
+use crate::{LastUsed, Record, State, Version};
 
 /// A record as it was when it was looked up, and the last use of its token as it is. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -23,6 +23,27 @@ impl Token {
     /// The same token after a change to its record.
     pub(crate) fn changed(&self, record: Record, version: Version) -> Self {
         Self { record: Arc::new(record), version, usage: self.usage.clone() }
+    }
+
+    /// What a store tells of this token. One that was ended stays so, whatever it tells: whoever can write to the store's place could
+    /// bring back what was there before.
+    pub(crate) fn replaced_by(&self, mut newer: Self) -> Self {
+        if matches!(self.record.state, State::Revoked { .. } | State::Denied { .. })
+            && !matches!(newer.record.state, State::Revoked { .. } | State::Denied { .. })
+        {
+            Arc::make_mut(&mut newer.record).state = self.record.state.clone();
+        }
+        newer.usage = self.usage.clone();
+        newer
+    }
+
+    /// Takes a use at another process over, if it is later than those here.
+    pub(crate) fn learn_use(&self, used: LastUsed) {
+        let mut last = self.usage.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.at < used.at) {
+            *last = Some(used);
+            self.usage.second.fetch_max(used.at.as_second(), Ordering::Relaxed);
+        }
     }
 
     /// The record.

@@ -1,4 +1,5 @@
 mod approve;
+mod follow;
 mod issue;
 mod maintain;
 mod provider;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+pub use follow::FOLLOW_EVERY;
 pub use issue::{Grounds, Issued};
 pub use maintain::Maintained;
 pub use provider::RevocationOrder;
@@ -25,6 +27,9 @@ use crate::{
     Change, Cursor, DetailsError, Filter, Finding, NoRandomness, Page, Record, ReviewRules, Secret, Sort,
     Status, Store, StoreError, Token, TokenId, Version,
 };
+
+/// How often a change is tried that another process comes before.
+const ATTEMPTS: usize = 4;
 
 /// All managed tokens, and the revocations of provider tokens.
 ///
@@ -157,7 +162,7 @@ impl Tokens {
         let index = Index::new();
         for (record, version) in contents.records {
             let used = last_used.remove(&record.id);
-            index.put(&Token::new(record, version, used));
+            index.put(Token::new(record, version, used));
         }
         let revocations = Revocations::new(contents.revocations.into_iter().map(Arc::new));
         let revocations = ArcSwap::from_pointee(revocations);
@@ -221,16 +226,23 @@ impl Tokens {
         findings.filter(|finding| !finding.reasons.is_empty()).collect()
     }
 
-    /// Runs a change by itself: no other is made meanwhile, and it goes on if the caller does not wait for its end.
+    /// Runs a change by itself: no other is made meanwhile here, and it goes on if the caller does not wait for its end. If another
+    /// process was faster, looks at what is there now and tries again.
     async fn write<T, W, F>(&self, work: W) -> Result<T, TokensError>
     where
         T: Send + 'static,
-        W: FnOnce(Arc<Inner>) -> F + Send + 'static,
+        W: Fn(Arc<Inner>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<T, TokensError>> + Send,
     {
         let inner = self.0.clone();
         let task = tokio::spawn(async move {
             let _alone = inner.writing.lock().await;
+            for _ in 1..ATTEMPTS {
+                match work(inner.clone()).await {
+                    Err(TokensError::Store(StoreError::Conflict(id))) => inner.look_again(&id).await?,
+                    result => return result,
+                }
+            }
             work(inner.clone()).await
         });
         task.await.unwrap_or_else(|error| Err(StoreError::Storage(error.into()).into()))
@@ -254,9 +266,7 @@ impl Inner {
         let versions = self.store.commit(changes).await?;
         let tokens: Vec<Token> =
             writes.into_iter().zip(versions).map(|(write, version)| write.done(version)).collect();
-        for token in &tokens {
-            self.index.put(token);
-        }
+        tokens.iter().cloned().for_each(|token| self.index.put(token));
         Ok(tokens)
     }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Change, Contents, Store, StoreError, Version};
-use crate::TokenId;
+use crate::{Record, TokenId};
 
 /// Records as JSON, each with its version.
 const RECORDS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("records");
@@ -98,6 +98,11 @@ impl Store for EmbeddedStore {
         let database = self.database.clone();
         blocking(move || commit(&database, &changes)).await
     }
+
+    async fn reread(&self, id: &TokenId) -> Result<Option<(Record, Version)>, StoreError> {
+        let (database, id) = (self.database.clone(), id.clone());
+        blocking(move || reread(&database, &id)).await
+    }
 }
 
 async fn blocking<T: Send + 'static>(
@@ -143,7 +148,7 @@ fn load(database: &Database) -> Result<Contents, StoreError> {
     for entry in transaction.open_table(RECORDS).map_err(storage)?.iter().map_err(storage)? {
         let (key, value) = entry.map_err(storage)?;
         let (version, bytes) = value.value();
-        contents.records.push((read(key.value(), bytes)?, Version(version, 0)));
+        contents.records.push((read(key.value(), bytes)?, version_of(version)));
     }
     for entry in transaction.open_table(REVOCATIONS).map_err(storage)?.iter().map_err(storage)? {
         let (key, value) = entry.map_err(storage)?;
@@ -156,6 +161,14 @@ fn load(database: &Database) -> Result<Contents, StoreError> {
         }
     }
     Ok(contents)
+}
+
+fn reread(database: &Database, id: &TokenId) -> Result<Option<(Record, Version)>, StoreError> {
+    let transaction = database.begin_read().map_err(storage)?;
+    let records = transaction.open_table(RECORDS).map_err(storage)?;
+    let Some(value) = records.get(id.as_str()).map_err(storage)? else { return Ok(None) };
+    let (version, bytes) = value.value();
+    Ok(Some((read(id.as_str(), bytes)?, version_of(version))))
 }
 
 /// A transaction that is not committed, because of an error, leaves nothing behind.
@@ -171,16 +184,16 @@ fn commit(database: &Database, changes: &[Change]) -> Result<Vec<Version>, Store
                 Change::Put { record, expected } => {
                     let id = record.id.as_str();
                     let found = records.get(id).map_err(storage)?.map(|value| value.value().0);
-                    if found != expected.map(|version| version.0) {
+                    if found != expected.map(|version| version.number) {
                         return Err(StoreError::Conflict(record.id.clone()));
                     }
                     let next = found.unwrap_or(0) + 1;
                     records.insert(id, (next, &*write(id, record)?)).map_err(storage)?;
-                    versions.push(Version(next, 0));
+                    versions.push(version_of(next));
                 }
                 Change::Remove { id, expected } => {
                     let found = records.remove(id.as_str()).map_err(storage)?.map(|value| value.value().0);
-                    if found != Some(expected.0) {
+                    if found != Some(expected.number) {
                         return Err(StoreError::Conflict(id.clone()));
                     }
                     last_used.remove(id.as_str()).map_err(storage)?;
@@ -189,7 +202,7 @@ fn commit(database: &Database, changes: &[Change]) -> Result<Vec<Version>, Store
                     let id = revocation.id.as_str();
                     revocations.insert(id, &*write(id, revocation)?).map_err(storage)?;
                 }
-                Change::Withdraw(id) => {
+                Change::Withdraw(id) | Change::Forget(id) => {
                     revocations.remove(id.as_str()).map_err(storage)?;
                 }
                 Change::Used(id, used) => {
@@ -200,6 +213,11 @@ fn commit(database: &Database, changes: &[Change]) -> Result<Vec<Version>, Store
     }
     transaction.commit().map_err(storage)?;
     Ok(versions)
+}
+
+/// One process writes, so the terms are all one.
+fn version_of(number: u64) -> Version {
+    Version { term: 0, number }
 }
 
 fn storage(error: impl Into<redb::Error>) -> StoreError {

@@ -11,13 +11,13 @@ impl Tokens {
     /// does not wait, or has waited too long.
     pub async fn approve(&self, id: &TokenId, decision: Decision) -> Result<Token, TokensError> {
         let id = id.clone();
-        self.write(move |inner| decide(inner, id, decision, true)).await
+        self.write(move |inner| decide(inner, id.clone(), decision.clone(), true)).await
     }
 
     /// Refuses it for good. Errors as for [`Self::approve`].
     pub async fn deny(&self, id: &TokenId, decision: Decision) -> Result<Token, TokensError> {
         let id = id.clone();
-        self.write(move |inner| decide(inner, id, decision, false)).await
+        self.write(move |inner| decide(inner, id.clone(), decision.clone(), false)).await
     }
 }
 

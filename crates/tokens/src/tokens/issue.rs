@@ -33,7 +33,7 @@ pub struct Issued {
 impl Tokens {
     /// Makes a token on these terms.
     pub async fn issue(&self, terms: Terms, grounds: Grounds, now: Timestamp) -> Result<Issued, TokensError> {
-        self.write(move |inner| issue(inner, terms, grounds, now)).await
+        self.write(move |inner| issue(inner, terms.clone(), grounds.clone(), now)).await
     }
 }
 

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Inner, Tokens, TokensError, after};
-use crate::revocation::Revocations;
 use crate::{Change, Token};
 
 /// What maintenance did.
@@ -45,7 +44,7 @@ async fn maintain(inner: Arc<Inner>, now: Timestamp) -> Result<Maintained, Token
         uses.iter().map(|(used, token)| Change::Used(token.id.clone(), *used)).collect();
     changes
         .extend(over.iter().map(|token| Change::Remove { id: token.id.clone(), expected: token.version() }));
-    changes.extend(done.iter().map(|revocation| Change::Withdraw(revocation.id.clone())));
+    changes.extend(done.iter().map(|revocation| Change::Forget(revocation.id.clone())));
     if let Err(error) = inner.store.commit(changes).await {
         for (_, token) in &uses {
             token.mark_use_unsaved();
@@ -56,8 +55,7 @@ async fn maintain(inner: Arc<Inner>, now: Timestamp) -> Result<Maintained, Token
         inner.index.remove(&token.id);
     }
     if !done.is_empty() {
-        let left = all.all().filter(|revocation| revocation.is_kept(now)).cloned();
-        inner.revocations.store(Arc::new(Revocations::new(left)));
+        inner.change_revocations(|all| all.retain(|revocation| revocation.is_kept(now)));
     }
     Ok(maintained)
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Inner, Tokens, TokensError};
-use crate::revocation::{Credential, Revocations};
+use crate::revocation::Credential;
 use crate::{Change, Decision, Details, Revocation, RevocationId, Revoked, details};
 
 /// Which tokens of a provider are to be revoked.
@@ -29,13 +29,13 @@ impl Tokens {
         let (Revoked::Jti(text) | Revoked::ClientId(text) | Revoked::Subject(text)) = &order.of;
         details::check("the revoked jti, client or subject", text, Details::MAX_TEXT)?;
         details::check("the issuer", order.issuer.as_deref().unwrap_or_default(), Details::MAX_TEXT)?;
-        self.write(move |inner| revoke(inner, order, decision)).await
+        self.write(move |inner| revoke(inner, order.clone(), decision.clone())).await
     }
 
     /// Takes a revocation back. The tokens that it was about count again; whether there was such a revocation.
     pub async fn withdraw_revocation(&self, id: &RevocationId) -> Result<bool, TokensError> {
         let id = id.clone();
-        self.write(move |inner| withdraw(inner, id)).await
+        self.write(move |inner| withdraw(inner, id.clone())).await
     }
 
     /// All revocations of provider tokens, oldest first.
@@ -61,18 +61,15 @@ async fn revoke(
     let revocation = Revocation { id, of, issuer, issued_before, until, decision };
     inner.store.commit(vec![Change::Revoke(Box::new(revocation.clone()))]).await?;
     let revocation = Arc::new(revocation);
-    let all = inner.revocations.load_full();
-    inner.revocations.store(Arc::new(Revocations::new(all.all().cloned().chain([revocation.clone()]))));
+    inner.change_revocations(|all| all.push(revocation.clone()));
     Ok(revocation)
 }
 
 async fn withdraw(inner: Arc<Inner>, id: RevocationId) -> Result<bool, TokensError> {
-    let all = inner.revocations.load_full();
-    if all.get(&id).is_none() {
+    if inner.revocations.load().get(&id).is_none() {
         return Ok(false);
     }
     inner.store.commit(vec![Change::Withdraw(id.clone())]).await?;
-    let left = all.all().filter(|revocation| revocation.id != id).cloned();
-    inner.revocations.store(Arc::new(Revocations::new(left)));
+    inner.change_revocations(|all| all.retain(|revocation| revocation.id != id));
     Ok(true)
 }

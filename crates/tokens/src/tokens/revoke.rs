@@ -25,7 +25,7 @@ impl Tokens {
     /// Ends a token. From then on it is not admitted. One that has ended already stays as it is, which is no error.
     pub async fn revoke(&self, id: &TokenId, decision: Decision) -> Result<RevokedToken, TokensError> {
         let id = id.clone();
-        self.write(move |inner| revoke(inner, id, decision)).await
+        self.write(move |inner| revoke(inner, id.clone(), decision.clone())).await
     }
 
     /// Ends all that the filter means, at once; with `dry_run` only says which.
@@ -35,7 +35,7 @@ impl Tokens {
         decision: Decision,
         dry_run: bool,
     ) -> Result<BulkRevoked, TokensError> {
-        self.write(move |inner| revoke_matching(inner, filter, decision, dry_run)).await
+        self.write(move |inner| revoke_matching(inner, filter.clone(), decision.clone(), dry_run)).await
     }
 }
 

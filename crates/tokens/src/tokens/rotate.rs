@@ -38,7 +38,7 @@ impl Tokens {
         decision: Decision,
     ) -> Result<Rotated, TokensError> {
         let id = id.clone();
-        self.write(move |inner| rotate(inner, id, rotation, decision)).await
+        self.write(move |inner| rotate(inner, id.clone(), rotation, decision.clone())).await
     }
 }
 

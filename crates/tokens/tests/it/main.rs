@@ -1,11 +1,13 @@
 //! The boundary of the crate: what is issued, admitted, listed, ended and kept.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+mod engine;
 mod lists;
 mod persistence;
 mod policy;
 mod provider_tokens;
+mod replicas;
 mod secrets;
 mod story;
 mod world;

@@ -13,5 +13,6 @@ mod proxy;
 mod refresh;
 mod server;
 mod store;
+mod terminal;
 mod token_service;
 mod tokens;

@@ -42,10 +42,3 @@ async fn files_that_are_not_as_expected_are_told_without_their_content() {
     homeless.variable("HOME", "");
     homeless.run(&["status"]).await.failed(2);
 }
-
-#[tokio::test]
-async fn colours_are_for_terminals() {
-    let home = Home::new();
-    let run = home.run(&["status"]).await;
-    assert!(!run.err.contains('\u{1b}'), "{run:?}");
-}

@@ -4,8 +4,9 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use e2e::StandIns;
-use http::StatusCode;
+use e2e::{ProxyFiles, RunningProxy, StandInEngine, StandInProvider, StandIns, stand_in_config};
+use http::{Response, StatusCode};
+use http_body_util::Full;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -19,7 +20,13 @@ fn read(path: &str) -> String {
 
 /// The exposition of a proxy at which everything has happened that makes a family appear.
 async fn exposition() -> String {
-    let world = StandIns::start().await;
+    let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
+    let names = r#"{"indices": [], "aliases": [], "data_streams": []}"#;
+    engine.answer("/_resolve/index/*", move |_| Response::new(Full::from(names)));
+    let files = ProxyFiles::new();
+    let config = format!("{}    catalogue: {{}}\n", stand_in_config(&files, &provider, &[&engine.url()]));
+    let proxy = RunningProxy::start(files, &config).await;
+    let world = StandIns { provider, engine, proxy };
     assert_eq!(world.client("read:logs-*").get("/logs-a/_search").await.status, StatusCode::OK);
     assert_eq!(world.anonymous().get("/logs-a/_search").await.status, StatusCode::UNAUTHORIZED);
     world.proxy.reloader().reload("test").await;

@@ -177,6 +177,15 @@ async fn the_trail_names_the_alias_and_what_is_behind_it() {
     let identity = &record["engine_identity"];
     assert_eq!(identity["roles"], json!(["read:logs-*"]), "{record}");
 
+    // Also where the alias itself is held, and what is done is more than looking.
+    for (scope, method, path) in
+        [("read:mix*", Method::GET, "/mixed/_search"), ("write:mixed", Method::PUT, "/mixed/_doc/1")]
+    {
+        assert_eq!(world.client(scope).get_or(method, path).await.status, StatusCode::OK);
+        let record = world.all.proxy.last_audit().await;
+        assert_eq!(record["targets"], json!(["mixed", "logs-1", "pii"]), "{record}");
+    }
+
     let lookup = json!({"query": {"terms": {"user": {"index": "current", "id": "1", "path": "ids"}}}});
     let client = world.client("read:logs-*");
     assert_eq!(client.json(Method::POST, "/logs-9/_search", &lookup).await.status, StatusCode::OK);

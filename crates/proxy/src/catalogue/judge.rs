@@ -35,7 +35,7 @@ pub struct Allowed {
     pub permit: Permit,
     /// What must be watched for while the body is read.
     pub watch: Option<Watch>,
-    /// What the request is for, where that is not what its line says alone: names that stand for something else, and that.
+    /// What the request is for, where its line does not say all of that: it names an alias, or what stands for something else.
     pub targets: Option<Box<[String]>>,
 }
 
@@ -50,11 +50,16 @@ pub fn decide(rights: &Rights, inquiry: &mut Inquiry, names: Option<&Names>) -> 
     let fresh = names.fresh();
     let judging = judging(names, fresh.as_ref());
     let mut needs = SmallVec::with_capacity(inquiry.needs.len());
-    let mut stood_for = Vec::new();
+    let (mut stood_for, mut behind) = (Vec::new(), Vec::new());
     for need in inquiry.needs.drain(..) {
         match (rights.allows(&need), &fresh) {
             (Ok(_), _) => {
                 judging.aliases(rights, &need)?;
+                if let Some(fresh) = &fresh {
+                    behind.extend(
+                        indices_of(fresh.names(), &need).iter().map(ToString::to_string).take(TARGETS),
+                    );
+                }
                 needs.push(need);
             }
             (Err(_), Some(fresh)) => match inside(fresh.names(), rights, &need) {
@@ -77,10 +82,10 @@ pub fn decide(rights: &Rights, inquiry: &mut Inquiry, names: Option<&Names>) -> 
             judging.aliases(rights, &need)?;
         }
     }
-    let targets = (!stood_for.is_empty()).then(|| {
+    let targets = (!stood_for.is_empty() || !behind.is_empty()).then(|| {
+        let asked = stood_for.iter().chain(&inquiry.needs).map(|need| need.on.to_string());
         let mut targets: Vec<String> = Vec::new();
-        for need in stood_for.iter().chain(&inquiry.needs).take(TARGETS) {
-            let target = need.on.to_string();
+        for target in asked.chain(behind).take(TARGETS) {
             if !targets.contains(&target) {
                 targets.push(target);
             }
@@ -156,6 +161,14 @@ fn allowed(
         return Ok(by_stream);
     }
     Err(Some(Box::new(denial)))
+}
+
+/// The indices of the alias that the need names, if it names one.
+fn indices_of<'c>(names: &'c Catalogue, need: &Need) -> &'c [Box<str>] {
+    match local(need).and_then(|pattern| names.get(pattern.as_str())) {
+        Some(Entry::Alias { indices }) => indices,
+        _ => &[],
+    }
 }
 
 /// Whether, and by what, aliases are judged that a scope allows by their names.

@@ -17,6 +17,10 @@ pub struct Permit {
     pub roles: Vec<Arc<str>>,
     users: SmallVec<[Arc<str>; 1]>,
     without_user: Option<Arc<str>>,
+    /// Of the mappings behind exactly those scopes.
+    tenants: Vec<Arc<str>>,
+    /// Of the mappings that go with every request.
+    general_tenants: Vec<Arc<str>>,
 }
 
 /// The scopes that allow a request do not agree on one engine user.
@@ -38,7 +42,33 @@ pub enum BackendUserConflict {
     },
 }
 
+/// The mappings behind a request name several tenants of Dashboards, or none.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum TenantConflict {
+    /// Two or more.
+    #[error(
+        "the mappings behind this request name different tenants of Dashboards ({0}): map its scopes to one"
+    )]
+    Several(Box<str>),
+    /// None.
+    #[error(
+        "no mapping behind this request names a tenant of Dashboards: add `tenant` to the mapping that grants its scope"
+    )]
+    None,
+}
+
 impl Permit {
+    /// The tenant of Dashboards of the mappings behind the allowing scopes; where those name none, of the mappings that go
+    /// with every request. Scopes without one go along with the others.
+    pub fn tenant(&self) -> Result<&Arc<str>, TenantConflict> {
+        let tenants = if self.tenants.is_empty() { &self.general_tenants } else { &self.tenants };
+        match &**tenants {
+            [] => Err(TenantConflict::None),
+            [tenant] => Ok(tenant),
+            tenants => Err(TenantConflict::Several(tenants.join(", ").into())),
+        }
+    }
+
     /// The engine user of the mappings behind the allowing scopes: the same for all of them, or none for any.
     pub fn backend_user(&self) -> Result<Option<&Arc<str>>, BackendUserConflict> {
         match (&*self.users, &self.without_user) {
@@ -57,6 +87,7 @@ impl Permit {
         }
         self.scopes.push(right.text.clone());
         self.add_roles(&right.roles);
+        union(&mut self.tenants, right.tenants.iter().cloned());
         for user in &right.backend_users {
             if !self.users.contains(user) {
                 self.users.push(user.clone());
@@ -69,6 +100,10 @@ impl Permit {
 
     pub(crate) fn add_roles(&mut self, roles: &[Arc<str>]) {
         union(&mut self.roles, roles.iter().cloned());
+    }
+
+    pub(crate) fn add_general_tenants(&mut self, tenants: &[Arc<str>]) {
+        union(&mut self.general_tenants, tenants.iter().cloned());
     }
 }
 

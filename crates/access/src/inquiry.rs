@@ -58,6 +58,7 @@ impl Rights {
             needs => self.permit(needs)?,
         };
         permit.add_roles(self.roles());
+        permit.add_general_tenants(self.tenants());
         let everything = plan.everything();
         if everything.iter().all(|need| self.allowing(need).is_ok()) {
             for need in &everything {

@@ -30,7 +30,7 @@ mod rights;
 mod scope;
 mod text;
 
-pub use decision::{BackendUserConflict, Denial, Permit};
+pub use decision::{BackendUserConflict, Denial, Permit, TenantConflict};
 pub use glob::Glob;
 pub use inquiry::Watch;
 pub use mapper::{ClusterRules, Mapper, MapperError};

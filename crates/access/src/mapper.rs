@@ -118,14 +118,14 @@ impl Mapper {
         let grant = &mapping.grant;
         if !grant.scopes.is_empty() {
             for scope in grant.scopes.iter().filter(|scope| self.counts(scope, here)) {
-                rights.add(Right::new(scope.clone()).under(&grant.roles, grant.backend_user.as_deref()));
+                rights.add(Right::new(scope.clone()).under(grant));
             }
             return;
         }
         let native: Vec<Scope> = matched.iter().filter_map(|text| text.parse().ok()).collect();
         let attached = native.iter().filter(|scope| rights.extend(scope, grant)).count();
         if attached == 0 && here {
-            rights.add_roles(&grant.roles);
+            rights.add_for_all(grant);
         }
     }
 }
@@ -138,7 +138,8 @@ fn check(at: usize, mapping: &Mapping) -> Result<(), MapperError> {
     if grant.scopes.is_empty() && grant.backend_user.is_some() && !mapping.when.names_scope() {
         return Err(MapperError::BackendUserWithoutScope { at });
     }
-    if grant.scopes.is_empty() && grant.roles.is_empty() && grant.backend_user.is_none() {
+    let given = (&grant.backend_user, &grant.tenant);
+    if grant.scopes.is_empty() && grant.roles.is_empty() && given == (&None, &None) {
         return Err(MapperError::GrantsNothing { at });
     }
     Ok(())

@@ -58,6 +58,8 @@ pub struct Granted {
     pub roles: Vec<Box<str>>,
     /// The engine user under which they run, where the cluster works with pre-created users.
     pub backend_user: Option<Box<str>>,
+    /// The tenant of OpenSearch Dashboards that they are for, where mappings choose it.
+    pub tenant: Option<Box<str>>,
 }
 
 impl Condition {

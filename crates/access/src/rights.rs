@@ -14,6 +14,7 @@ pub struct Rights {
     prefix_needed: bool,
     held: Vec<Right>,
     roles: Vec<Arc<str>>,
+    tenants: Vec<Arc<str>>,
     /// After [`Self::restrict`]: the rights that `held` was made from and that requests run under. Narrowest first.
     origin: Option<Arc<[Right]>>,
 }
@@ -25,11 +26,19 @@ pub(crate) struct Right {
     pub(crate) text: Arc<str>,
     pub(crate) roles: Vec<Arc<str>>,
     pub(crate) backend_users: SmallVec<[Arc<str>; 1]>,
+    pub(crate) tenants: Vec<Arc<str>>,
 }
 
 impl Rights {
     pub(crate) fn none(cluster: Arc<str>, prefix_needed: bool) -> Self {
-        Self { cluster, prefix_needed, held: Vec::new(), roles: Vec::new(), origin: None }
+        Self {
+            cluster,
+            prefix_needed,
+            held: Vec::new(),
+            roles: Vec::new(),
+            tenants: Vec::new(),
+            origin: None,
+        }
     }
 
     /// Whether nothing is allowed.
@@ -50,6 +59,11 @@ impl Rights {
     /// Engine roles that go with every request that is allowed.
     pub fn roles(&self) -> &[Arc<str>] {
         &self.roles
+    }
+
+    /// Tenants of Dashboards for what is allowed by scopes without one.
+    pub(crate) fn tenants(&self) -> &[Arc<str>] {
+        &self.tenants
     }
 
     /// The cluster's name.
@@ -91,6 +105,7 @@ impl Rights {
             permit.add(self.allowing(need)?);
         }
         permit.add_roles(&self.roles);
+        permit.add_general_tenants(&self.tenants);
         Ok(permit)
     }
 
@@ -129,22 +144,25 @@ impl Rights {
         match self.held.iter_mut().find(|right| right.scope == new.scope) {
             Some(right) => {
                 union(&mut right.roles, new.roles);
+                union(&mut right.tenants, new.tenants);
                 new.backend_users.into_iter().for_each(|user| right.add_user(user));
             }
             None => self.held.push(new),
         }
     }
 
-    /// Adds a mapping's roles and user to the right with this scope, if it is held.
+    /// Adds a mapping's roles, user and tenant to the right with this scope, if it is held.
     pub(crate) fn extend(&mut self, scope: &Scope, grant: &Granted) -> bool {
         let found = self.held.iter_mut().find(|right| right.scope == *scope);
         let Some(right) = found else { return false };
-        right.take(&grant.roles, grant.backend_user.as_deref());
+        right.take(grant);
         true
     }
 
-    pub(crate) fn add_roles(&mut self, roles: &[Box<str>]) {
-        union(&mut self.roles, roles.iter().map(|role| Arc::from(&**role)));
+    /// Adds what a mapping gives to every request that is allowed.
+    pub(crate) fn add_for_all(&mut self, grant: &Granted) {
+        union(&mut self.roles, grant.roles.iter().map(|role| Arc::from(&**role)));
+        union(&mut self.tenants, grant.tenant.iter().map(|tenant| Arc::from(&**tenant)));
     }
 
     pub(crate) fn finish(mut self) -> Self {
@@ -156,17 +174,18 @@ impl Rights {
 impl Right {
     pub(crate) fn new(scope: Scope) -> Self {
         let text = scope.to_string().into();
-        Self { scope, text, roles: Vec::new(), backend_users: SmallVec::new() }
+        Self { scope, text, roles: Vec::new(), backend_users: SmallVec::new(), tenants: Vec::new() }
     }
 
-    pub(crate) fn under(mut self, roles: &[Box<str>], backend_user: Option<&str>) -> Self {
-        self.take(roles, backend_user);
+    pub(crate) fn under(mut self, grant: &Granted) -> Self {
+        self.take(grant);
         self
     }
 
-    fn take(&mut self, roles: &[Box<str>], backend_user: Option<&str>) {
-        union(&mut self.roles, roles.iter().map(|role| Arc::from(&**role)));
-        if let Some(user) = backend_user {
+    fn take(&mut self, grant: &Granted) {
+        union(&mut self.roles, grant.roles.iter().map(|role| Arc::from(&**role)));
+        union(&mut self.tenants, grant.tenant.iter().map(|tenant| Arc::from(&**tenant)));
+        if let Some(user) = grant.backend_user.as_deref() {
             self.add_user(user.into());
         }
     }

@@ -96,5 +96,6 @@ fn granted(index: usize, grant: &Grant) -> Result<Granted, MappingError> {
         scopes,
         roles: grant.roles.iter().map(|role| role.as_str().into()).collect(),
         backend_user: grant.backend_user.as_deref().map(Into::into),
+        tenant: grant.tenant.as_deref().map(Into::into),
     })
 }

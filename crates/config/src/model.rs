@@ -12,7 +12,9 @@ use url::Url;
 
 mod dashboards;
 
-pub use self::dashboards::{Dashboards, DashboardsHealth, FixedTenant, Tenant, TenantChoice, TenantClaim};
+pub use self::dashboards::{
+    Dashboards, DashboardsHealth, FixedTenant, Tenant, TenantChoice, TenantClaim, TenantMapping,
+};
 use crate::value::{ByteSize, ClaimPathForm, Duration, Secret};
 
 mod tokens;
@@ -478,6 +480,10 @@ pub struct Grant {
     pub roles: Vec<String>,
     /// The engine user for requests allowed by these scopes (identity `backend_user`).
     pub backend_user: Option<String>,
+    /// The tenant of OpenSearch Dashboards that requests allowed by these scopes are for, on clusters whose
+    /// `dashboards.tenant` is `mapping`.
+    #[schemars(length(min = 1))]
+    pub tenant: Option<String>,
 }
 
 /// The audit trail.

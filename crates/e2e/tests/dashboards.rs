@@ -428,7 +428,8 @@ async fn the_tenant_is_chosen_by_whom_the_configuration_says() {
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Result<Option<&'a str>, &'a str>);
     let choice = "      tenant: {choice: {allowed: [analysts, global]}}\n";
     let claim = "      tenant: {claim: {path: org.tenant}}\n";
-    let cases: [Case<'_>; 10] = [
+    let mapping = "      tenant: {mapping: {}}\n";
+    let cases: [Case<'_>; 12] = [
         ("", &[], Ok(None)),
         ("", &[("securitytenant", "secret")], Ok(None)),
         ("      tenant: {fixed: {name: analysts}}\n", &[("securitytenant", "secret")], Ok(Some("analysts"))),
@@ -439,6 +440,8 @@ async fn the_tenant_is_chosen_by_whom_the_configuration_says() {
         (choice, &[("securitytenant", "global"), ("securitytenant", "analysts")], Err("tenant_not_allowed")),
         (claim, &[("securitytenant", "secret")], Ok(Some("acme"))),
         ("      tenant: {claim: {path: nowhere}}\n", &[], Err("tenant_not_known")),
+        (mapping, &[("securitytenant", "secret")], Err("tenant_not_known")),
+        ("      tenant: {mapping: {otherwise: global}}\n", &[], Ok(Some("global"))),
     ];
     for (policy, headers, expected) in cases {
         let world = World::with("", policy, "").await;
@@ -468,6 +471,24 @@ async fn the_tenant_is_chosen_by_whom_the_configuration_says() {
             assert_eq!(world.at_dashboards().len(), before, "{query}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_tenant_of_a_mapping_goes_with_the_scope_that_it_grants() {
+    let mappings = "\
+mappings:
+  - scope: look
+    grant: {scopes: [\"read:dashboards\"], tenant: analysts}
+  - scope: deploy
+    grant: {scopes: [\"write:dashboards\"], tenant: board}
+";
+    let world = World::with("", &format!("      tenant: {{mapping: {{}}}}\n{mappings}"), "").await;
+    let client = world.client("look deploy");
+    let path = "/api/saved_objects/dashboard/d1";
+    assert_eq!(client.get(path).await.status, StatusCode::OK);
+    assert_eq!(world.dashboards.last().headers["securitytenant"], "analysts");
+    assert_eq!(post(&client, path, &json!({"attributes": {}})).await.status, StatusCode::OK);
+    assert_eq!(world.dashboards.last().headers["securitytenant"], "board");
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ pub(crate) fn permit(scope: &str, user: Option<&str>, ask: &rest::Ask) -> Permit
             scopes: vec![scope.parse().unwrap()],
             roles: Vec::new(),
             backend_user: user.map(Into::into),
+            tenant: None,
         },
     };
     let rules = ClusterRules { name: "main".into(), audience: None, only_cluster: true };

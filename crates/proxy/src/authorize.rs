@@ -82,13 +82,9 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
     let mut ask = classified.ask.map_err(AuthorizationError::Operation)?;
     let mut received = classified.received;
     let rights = principal.rights(received.cluster.index()).ok_or(AuthorizationError::NoRights)?;
-    if let Destination::Dashboards(dashboards) = &received.destination {
+    if let Destination::Dashboards(_) = received.destination {
         let names = received.headers.keys().map(HeaderName::as_str);
         dashboards::xsrf(received.method.as_str(), names).map_err(AuthorizationError::Xsrf)?;
-        let tenant = dashboards.tenancy().of(&received.tenants, principal.identity());
-        if let Some(tenant) = tenant.map_err(AuthorizationError::Tenancy)? {
-            received.headers.insert(TENANT, tenant);
-        }
     }
     let mut targets: Option<Box<[String]>> = None;
     let allowed = match catalogue::decide(rights, &mut ask, received.cluster.names()) {
@@ -106,6 +102,12 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
         }
     };
     let Allowed { permit, watch, targets: stood_for } = allowed;
+    if let Destination::Dashboards(dashboards) = &received.destination {
+        let tenant = dashboards.tenancy().of(&received.tenants, principal.identity(), &permit);
+        if let Some(tenant) = tenant.map_err(AuthorizationError::Tenancy)? {
+            received.headers.insert(TENANT, tenant);
+        }
+    }
     let targets = stood_for.or(targets);
     let reading = match (watch, ask.body) {
         (Some(watch), Some(plan)) => Some(Reading { plan, coding: coding(&received)?, watch }),

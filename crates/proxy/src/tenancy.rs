@@ -3,6 +3,7 @@
 //! Dashboards takes the tenant from the header `securitytenant` and hands it to the engine, which judges by roles whether
 //! the caller may see it. Here it is only decided who chooses it.
 
+use access::{Permit, TenantConflict};
 use claims::ClaimPath;
 use http::{HeaderName, HeaderValue};
 use oidc::Identity;
@@ -22,10 +23,12 @@ pub enum Tenancy {
     Choice(Box<[HeaderValue]>),
     /// A claim of the caller's token.
     Claim(ClaimPath),
+    /// The mappings behind the scopes that allow a request. This one stands for none named.
+    Mapping(Option<HeaderValue>),
 }
 
 /// A tenant of the configuration is not a header value.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("`{0}` is not a tenant that a header can carry; use letters, digits and punctuation of ASCII")]
 pub struct TenantName(String);
 
@@ -46,6 +49,12 @@ pub enum TenancyError {
         /// The configured path.
         claim: String,
     },
+    /// The mappings name none, or several.
+    #[error(transparent)]
+    Mapping(#[from] TenantConflict),
+    /// A mapping names one that no header can carry.
+    #[error(transparent)]
+    Name(#[from] TenantName),
 }
 
 impl TenancyError {
@@ -53,7 +62,7 @@ impl TenancyError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NotAllowed { .. } => "tenant_not_allowed",
-            Self::Claim { .. } => "tenant_not_known",
+            Self::Claim { .. } | Self::Mapping(_) | Self::Name(_) => "tenant_not_known",
         }
     }
 }
@@ -62,20 +71,26 @@ impl Tenancy {
     /// Checks the names of a configuration.
     pub fn from_config(settings: Option<&config::model::Tenant>) -> Result<Self, TenantName> {
         use config::model::Tenant;
-        let value =
-            |name: &String| HeaderValue::try_from(name.as_str()).map_err(|_| TenantName(name.clone()));
         Ok(match settings {
             None => Self::Unsaid,
             Some(Tenant::Fixed(fixed)) => Self::Fixed(value(&fixed.name)?),
             Some(Tenant::Choice(choice)) => {
-                Self::Choice(choice.allowed.iter().map(value).collect::<Result<_, _>>()?)
+                Self::Choice(choice.allowed.iter().map(|name| value(name)).collect::<Result<_, _>>()?)
             }
             Some(Tenant::Claim(claim)) => Self::Claim(claim.path.clone()),
+            Some(Tenant::Mapping(mapping)) => {
+                Self::Mapping(mapping.otherwise.as_deref().map(value).transpose()?)
+            }
         })
     }
 
-    /// The tenant of a request in which the client named these, if it is to be said.
-    pub fn of(&self, named: &[HeaderValue], caller: &Identity) -> Result<Option<HeaderValue>, TenancyError> {
+    /// The tenant of a request of `caller` that `permit` allows and in which the client named these, if it is to be said.
+    pub fn of(
+        &self,
+        named: &[HeaderValue],
+        caller: &Identity,
+        permit: &Permit,
+    ) -> Result<Option<HeaderValue>, TenancyError> {
         match self {
             Self::Unsaid => Ok(None),
             Self::Fixed(tenant) => Ok(Some(tenant.clone())),
@@ -98,6 +113,15 @@ impl Tenancy {
                 _ => Err(()),
             }
             .map_err(|()| TenancyError::Claim { claim: path.to_string() }),
+            Self::Mapping(otherwise) => match (permit.tenant(), otherwise) {
+                (Ok(tenant), _) => Ok(Some(value(tenant)?)),
+                (Err(TenantConflict::None), Some(otherwise)) => Ok(Some(otherwise.clone())),
+                (Err(conflict), _) => Err(conflict.into()),
+            },
         }
     }
+}
+
+fn value(name: &str) -> Result<HeaderValue, TenantName> {
+    HeaderValue::try_from(name).map_err(|_| TenantName(name.to_owned()))
 }

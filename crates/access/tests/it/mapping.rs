@@ -1,4 +1,6 @@
-use access::{BackendUserConflict, Condition, Granted, Mapper, MapperError, Mapping, Permit, Rights};
+use access::{
+    BackendUserConflict, Condition, Granted, Mapper, MapperError, Mapping, Permit, Rights, TenantConflict,
+};
 use rest::classify;
 use serde_json::json;
 
@@ -202,6 +204,41 @@ fn two_mappings_of_one_scope_add_their_roles_and_can_conflict() {
     let permit = permit(&mapper.rights(&token), "GET", "/x/_search").expect("allowed");
     assert_eq!((texts(&permit.scopes), texts(&permit.roles)), (vec!["read:x"], vec!["r1", "r2"]));
     assert!(matches!(permit.backend_user(), Err(BackendUserConflict::Several(_))));
+}
+
+#[test]
+fn the_tenant_of_dashboards_follows_the_scope_that_allows() {
+    let to = |tenant: &str, mapping: Mapping| Mapping {
+        grant: Granted { tenant: Some(tenant.into()), ..mapping.grant },
+        ..mapping
+    };
+    let mapper = mapper(vec![
+        to("analysts", mapping(scope_is("look"), "read:dashboards", "", None)),
+        to("board", mapping(scope_is("deploy"), "write:dashboards", "", None)),
+        to("everybody", mapping(group_is("all"), "", "", None)),
+        to("others", mapping(scope_is("also"), "read:dashboards", "", None)),
+        mapping(scope_is("free"), "monitor:dashboards", "", None),
+    ]);
+    let tenant = |scopes: &str, groups: &[&str], action| {
+        let groups = groups.iter().map(|&group| group.into()).collect();
+        let rights = mapper.rights(&Token { groups, ..Token::with_scopes(scopes) });
+        let on = rest::Resource::Dashboards { workspace: None };
+        let need = rest::Need { action, on, origin: rest::Origin::Path };
+        let operation = &rest::operations()[0];
+        let ask = rest::Ask { operation, needs: [need].into_iter().collect() };
+        rights.decide(&ask).expect("allowed").tenant().map(ToString::to_string)
+    };
+    let (read, write, monitor) = (rest::Action::Read, rest::Action::Write, rest::Action::Monitor);
+    assert_eq!(tenant("look deploy", &[], read), Ok("analysts".into()));
+    assert_eq!(tenant("look deploy", &[], write), Ok("board".into()));
+    assert_eq!(tenant("free", &["all"], monitor), Ok("everybody".into()));
+    assert_eq!(tenant("free", &[], monitor), Err(TenantConflict::None));
+    assert_eq!(
+        tenant("look", &["all"], read),
+        Ok("analysts".into()),
+        "what is said of the scope counts first"
+    );
+    assert_eq!(tenant("look also", &[], read), Err(TenantConflict::Several("analysts, others".into())));
 }
 
 #[test]

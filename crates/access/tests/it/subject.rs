@@ -69,7 +69,7 @@ pub(crate) fn mapping(when: Condition, scopes: &str, roles: &str, backend_user: 
     Mapping {
         when,
         clusters: None,
-        grant: Granted { scopes, roles, backend_user: backend_user.map(Into::into) },
+        grant: Granted { scopes, roles, backend_user: backend_user.map(Into::into), tenant: None },
     }
 }
 

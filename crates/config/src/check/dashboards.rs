@@ -65,10 +65,15 @@ fn tenant(at: &At, policy: &Tenant, findings: &mut Semantic<'_, '_>) {
             );
         }
         Tenant::Claim(_) => {}
+        Tenant::Mapping(mapping) => {
+            if let Some(name) = &mapping.otherwise {
+                tenant_name(&at.key("mapping").key("otherwise"), name, findings);
+            }
+        }
     }
 }
 
-fn tenant_name(at: &At, name: &str, findings: &mut Semantic<'_, '_>) {
+pub(super) fn tenant_name(at: &At, name: &str, findings: &mut Semantic<'_, '_>) {
     if !name.bytes().all(|byte| byte.is_ascii_graphic()) {
         findings.error(
             at,

@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod backend;
+mod tenant;
 
 pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
     for (at, mapping) in parts.mappings.iter() {
@@ -19,6 +20,7 @@ pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
         names(at, mapping, parts, findings);
         grant(at, mapping, &scopes, parts, findings);
         backend::one(at, mapping, &scopes, parts, findings);
+        tenant::check(at, mapping, &scopes, parts, findings);
     }
     backend::native(parts, findings);
     listed_scopes(parts, findings);
@@ -130,8 +132,9 @@ pub(super) fn scope(at: &At, text: &str, parts: &Parts, findings: &mut Semantic<
 fn grant(at: &At, mapping: &Mapping, scopes: &[Scope], parts: &Parts, findings: &mut Semantic<'_, '_>) {
     let grant = &mapping.grant;
     let at = at.key("grant");
-    if grant.scopes.is_empty() && grant.roles.is_empty() && grant.backend_user.is_none() {
-        return findings.error(&at, "gives nothing", "add `scopes`, `roles` or `backend_user`");
+    let empty = grant.scopes.is_empty() && grant.roles.is_empty();
+    if empty && grant.backend_user.is_none() && grant.tenant.is_none() {
+        return findings.error(&at, "gives nothing", "add `scopes`, `roles`, `backend_user` or `tenant`");
     }
     let clusters: Vec<_> = applicable(mapping, scopes, parts).collect();
     for (index, role) in grant.roles.iter().enumerate() {

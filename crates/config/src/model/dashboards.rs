@@ -72,6 +72,8 @@ pub enum Tenant {
     Choice(TenantChoice),
     /// The one that a claim of the caller's token names.
     Claim(TenantClaim),
+    /// The one of the mapping that grants the scope by which a request is allowed.
+    Mapping(TenantMapping),
 }
 
 /// Settings of `fixed`.
@@ -99,6 +101,15 @@ pub struct TenantClaim {
     /// Claim path, as under `claims`. A token without one value there is refused.
     #[schemars(with = "ClaimPathForm")]
     pub path: ClaimPath,
+}
+
+/// Settings of `mapping`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TenantMapping {
+    /// The tenant of requests for which no mapping names one. Without it they are refused.
+    #[schemars(length(min = 1))]
+    pub otherwise: Option<String>,
 }
 
 /// Health checks of Dashboards' servers.

@@ -270,9 +270,6 @@ fn of_refusal(refusal: &Refusal) -> Verdict {
     verdict
 }
 
-        AuthenticationError::NotManaged(_)
-        | AuthenticationError::Managed(_)
-        | AuthenticationError::Revoked => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
 fn of_authentication(error: &AuthenticationError) -> Verdict {
     let (status, oauth_error) = match error {
         // RFC 6750 §3.1: no error code for a request without any credential that we know.
@@ -285,6 +282,9 @@ fn of_authentication(error: &AuthenticationError) -> Verdict {
             (StatusCode::BAD_REQUEST, Some("invalid_request"))
         }
         AuthenticationError::Token(error) => (StatusCode::UNAUTHORIZED, Some(error.oauth_error())),
+        AuthenticationError::NotManaged(_)
+        | AuthenticationError::Managed(_)
+        | AuthenticationError::Revoked => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
     };
     let mut verdict = Verdict::new(status, "token", error.reason(), error.to_string());
     verdict.oauth_error = oauth_error;

@@ -15,8 +15,8 @@ use crate::{
     catalogue::{Lister, Names},
     headers::Reserved,
     tenancy::{Tenancy, TenantName},
-    upstream::{TargetError, Upstream},
     token_api,
+    upstream::{TargetError, Upstream},
     wellknown,
 };
 
@@ -68,6 +68,12 @@ pub enum BuildError {
     /// The mappings.
     #[error("mappings: {0}")]
     Mappings(String),
+    /// A policy for issuing tokens.
+    #[error(transparent)]
+    TokenPolicy(token_api::PolicyFault),
+    /// The store of tokens.
+    #[error("tokens.store")]
+    TokenStore(#[source] tokens::StoreError),
 }
 
 /// Compiles `config`. What did not change since `previous` is taken over: providers with their keys, and the pools of
@@ -78,12 +84,6 @@ pub fn build(
     changed_files: bool,
 ) -> Result<Snapshot, BuildError> {
     let reusable = previous.filter(|_| !changed_files);
-    /// A policy for issuing tokens.
-    #[error(transparent)]
-    TokenPolicy(token_api::PolicyFault),
-    /// The store of tokens.
-    #[error("tokens.store")]
-    TokenStore(#[source] tokens::StoreError),
     let mut tasks = Vec::new();
     let providers = match reusable {
         Some(previous) if previous.config.providers == config.providers => {
@@ -119,6 +119,14 @@ pub fn build(
         let cluster = cluster(&config, index, settings, upstream, names.as_deref())?;
         clusters.push(Arc::new(Cluster { dashboards, ..cluster }));
     }
+    let policies = config.tokens.as_ref().map(|settings| token_api::policies(&config, settings)).transpose();
+    // The store is the process's: it was opened at start, and is not opened again.
+    let token_service = match (policies.map_err(BuildError::TokenPolicy)?, previous) {
+        (Some(policies), Some(previous)) => {
+            previous.token_service.as_ref().map(|service| service.under(policies))
+        }
+        _ => None,
+    };
     let limits = &config.limits;
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
@@ -129,19 +137,12 @@ pub fn build(
             header: limits.header_timeout.get(),
             body_idle: limits.body_idle_timeout.get(),
             keep_alive: limits.keep_alive_timeout.get(),
-    let policies = config.tokens.as_ref().map(|settings| token_api::policies(&config, settings)).transpose();
-    // The store is the process's: it was opened at start, and is not opened again.
-    let token_service = match (policies.map_err(BuildError::TokenPolicy)?, previous) {
-        (Some(policies), Some(previous)) => {
-            previous.token_service.as_ref().map(|service| service.under(policies))
-        }
-        _ => None,
-    };
             streams: limits.max_concurrent_streams,
         },
         providers,
         tokens: TokenCache::new(config.token_cache.capacity, config.token_cache.max_age.get()),
         clusters: clusters.into(),
+        token_service,
         tasks,
         config,
     })
@@ -152,7 +153,6 @@ fn providers(config: &model::Config) -> Result<Providers, BuildError> {
     Providers::new(providers).map_err(|error| BuildError::Providers(Box::new(error)))
 }
 
-        token_service,
 /// Both sides are taken apart whole, so that a setting without effect does not compile.
 fn provider(settings: &model::Provider) -> ProviderConfig {
     let model::Provider {

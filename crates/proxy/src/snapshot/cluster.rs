@@ -73,14 +73,14 @@ impl Cluster {
         &self.reserved
     }
 
-    /// As whom requests are sent.
-    pub fn identity(&self) -> &EngineIdentity {
     /// Whether managed tokens can count here. Not where the engine gets the caller's own token: it could do nothing with one, and is
     /// not to see it.
     pub fn takes_managed_tokens(&self) -> bool {
         !matches!(*self.identity, EngineIdentity::Forward)
     }
 
+    /// As whom requests are sent.
+    pub fn identity(&self) -> &EngineIdentity {
         &self.identity
     }
 

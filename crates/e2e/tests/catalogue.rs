@@ -53,13 +53,14 @@ impl World {
         let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
         let listed = Arc::new(Mutex::new(Some(listing(&USUAL))));
         let answer = Arc::clone(&listed);
-        engine.answer(LISTING, move |_| match &*answer.lock().unwrap() {
-            Some(listing) => Response::new(Full::from(listing.to_string())),
-            None => {
-                let mut response = Response::new(Full::from("{}"));
+        engine.answer(LISTING, move |_| {
+            let listed = answer.lock().unwrap().clone();
+            let text = listed.as_ref().map_or("{}".to_owned(), Value::to_string);
+            let mut response = Response::new(Full::from(text));
+            if listed.is_none() {
                 *response.status_mut() = StatusCode::FORBIDDEN;
-                response
             }
+            response
         });
         let files = ProxyFiles::new();
         let config = stand_in_config(&files, &provider, &[&engine.url()]);

@@ -190,14 +190,14 @@ fn token(body: &[u8], max_length: usize) -> Result<BearerToken, RelayError> {
 }
 
 fn refusal(body: &[u8], status: StatusCode) -> RelayError {
+    // The status is for failed client authentication alone (RFC 6749 section 5.2), whatever else the body calls it.
+    if status == StatusCode::UNAUTHORIZED {
+        return RelayError::Refused(ProviderRefusal::InvalidClient);
+    }
     let error = strict_json::object(body)
         .ok()
         .and_then(|answer| member(&answer, "error").and_then(ProviderRefusal::of));
-    match error {
-        Some(refusal) => RelayError::Refused(refusal),
-        None if status == StatusCode::UNAUTHORIZED => RelayError::Refused(ProviderRefusal::InvalidClient),
-        None => RelayError::Unusable("it is no error of RFC 6749"),
-    }
+    error.map_or(RelayError::Unusable("it is no error of RFC 6749"), RelayError::Refused)
 }
 
 fn member<'a>(answer: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

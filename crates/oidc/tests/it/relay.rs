@@ -80,6 +80,7 @@ async fn what_the_provider_answers_is_read_and_not_repeated() {
             "the identity provider answered invalid_scope",
         ),
         (401, json!({"error": "invalid_client"}), "the identity provider answered invalid_client"),
+        (401, json!({"error": "unauthorized_client"}), "the identity provider answered invalid_client"),
         (401, json!({"error": leak}), "the identity provider answered invalid_client"),
         (401, json!([]), "the identity provider answered invalid_client"),
         (

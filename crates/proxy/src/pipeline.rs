@@ -30,9 +30,9 @@ use crate::{
     record::Entry,
     respond::{Addressed, Rejection, ResponseBody, needed_scope},
     snapshot::{Cluster, Limits, Snapshot},
+    token_api,
     trace::{self, Tracer},
     wellknown,
-    token_api,
 };
 
 /// The data plane: the configuration in force, the audit log, the metrics.
@@ -160,11 +160,11 @@ impl Proxy {
         let snapshot = self.snapshot.load_full();
         let mut entry = self.begin(peer, &request, begun).await;
 
-        if let Some(response) = wellknown_answer(&snapshot, &request, &mut entry) {
-            return respond_own(response, entry);
         if let Some(service) = snapshot.token_service().filter(|_| token_api::owns(request.uri().path())) {
             return token_api::answer(service, &snapshot, peer.address.ip(), request, entry).await;
         }
+        if let Some(response) = wellknown_answer(&snapshot, &request, &mut entry) {
+            return respond_own(response, entry);
         }
         let received = match intake::receive(request, &snapshot) {
             Ok(received) => received,

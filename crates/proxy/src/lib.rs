@@ -51,7 +51,7 @@ pub mod snapshot;
 pub mod stall;
 mod stream;
 pub mod tenancy;
+pub mod token_api;
 pub mod trace;
 pub mod upstream;
-pub mod token_api;
 pub mod wellknown;

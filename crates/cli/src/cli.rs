@@ -109,6 +109,11 @@ pub(crate) enum Command {
     RevokeToken(Box<tokens::RevokeToken>),
     /// Replace a token by a new one with the same rights.
     RotateToken(tokens::RotateToken),
+    /// Tokens that somebody should look at again: unused, over-broad, long-lived.
+    ReviewTokens(Box<tokens::Filter>),
+    /// Tokens of the providers that shall count no more, though they have not ended.
+    #[command(subcommand)]
+    Revocations(tokens::Revocations),
     /// Tokens that wait for approval.
     #[command(subcommand)]
     Requests(tokens::Requests),

@@ -69,6 +69,8 @@ async fn command(app: &App, command: Command) -> Result<()> {
         Command::ShowToken { token_id } => tokens::show(app, &token_id).await,
         Command::RevokeToken(arguments) => tokens::revoke(app, &arguments).await,
         Command::RotateToken(arguments) => tokens::rotate(app, &arguments).await,
+        Command::ReviewTokens(filter) => tokens::review(app, &filter).await,
+        Command::Revocations(revocations) => tokens::revocations(app, &revocations).await,
         Command::Requests(requests) => tokens::requests(app, &requests).await,
         Command::Config(ConfigCommand::Check { offline }) => config_check::run(app, offline).await,
         Command::Completion { shell } => documents::completion(shell),

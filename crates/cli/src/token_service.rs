@@ -65,8 +65,8 @@ impl TokenService {
     pub(crate) fn at_id(&self, before: &str, id: &str, after: &str) -> Result<Url> {
         // Whatever else stands there would be another path.
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            return Err(Error::usage(format!("`{}` is no token id", printable(id)))
-                .cure("an id begins with tok_; `opensearch-auth list-tokens` shows them"));
+            return Err(Error::usage(format!("`{}` is no id", printable(id)))
+                .cure("an id begins with tok_ or rev_; the lists show them"));
         }
         Ok(self.at(&format!("{before}{id}{after}")))
     }
@@ -117,9 +117,9 @@ impl TokenService {
         self.send(request, "", Caller::Person(bearer)).await.map(|_| ())
     }
 
-    /// The bulk revocation.
-    pub(crate) async fn revoke_many(&self, body: &Value, bearer: &Bearer) -> Result<HttpResponse> {
-        self.post(&self.at("/oauth/tokens/revoke"), body, bearer).await
+    /// Posts JSON to a path.
+    pub(crate) async fn post_to(&self, path: &str, body: &Value, bearer: &Bearer) -> Result<HttpResponse> {
+        self.post(&self.at(path), body, bearer).await
     }
 
     async fn send(

@@ -165,6 +165,47 @@ pub(crate) struct RotateToken {
     pub(crate) save: Option<PathBuf>,
 }
 
+/// The subcommands of `revocations`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Revocations {
+    /// List what was revoked.
+    List,
+    /// Let tokens of the providers count no more: one, or all of a client or a subject.
+    Add(Box<RevocationsAdd>),
+    /// Take a revocation back.
+    Withdraw {
+        /// Its id.
+        revocation_id: String,
+    },
+}
+
+/// Arguments of `revocations add`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("whose").required(true).args(["jti", "client_id", "subject"]))]
+pub(crate) struct RevocationsAdd {
+    /// The token with this `jti`.
+    #[arg(long)]
+    pub(crate) jti: Option<String>,
+    /// All tokens of this client.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// All tokens of this subject (`sub`).
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// Only those of this issuer.
+    #[arg(long)]
+    pub(crate) issuer: Option<String>,
+    /// Only those issued before this time, or longer than this duration ago.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) issued_before: Option<When>,
+    /// Until this time, or for this duration; without it, for good.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) until: Option<When>,
+    /// Why; it is kept.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
 /// The subcommands of `requests`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Requests {

@@ -3,6 +3,8 @@
 mod create;
 mod list;
 mod requests;
+mod review;
+mod revocations;
 mod revoke;
 mod rotate;
 mod view;
@@ -10,6 +12,8 @@ mod view;
 pub(super) use create::create;
 pub(super) use list::{list, show};
 pub(super) use requests::requests;
+pub(super) use review::review;
+pub(super) use revocations::revocations;
 pub(super) use revoke::revoke;
 pub(super) use rotate::rotate;
 

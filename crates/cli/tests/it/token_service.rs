@@ -57,6 +57,14 @@ fn token(name: &str, status: &str) -> Value {
     })
 }
 
+fn revocation() -> Value {
+    json!({
+        "revocation_id": "rev_a", "client_id": "ci", "issuer": "https://login.example",
+        "issued_before": "2026-01-02T00:00:00Z",
+        "decided": {"at": "2026-01-03T00:00:00Z", "by": {"subject": "4711", "user": "ann"}, "reason": "leaked"},
+    })
+}
+
 fn issued(status: &str) -> Answer {
     json(
         200,
@@ -85,6 +93,14 @@ fn answer(seen: &Seen) -> Answer {
         ("GET", "/oauth/requests") => {
             json(200, &json!({"tokens": [token("p", "pending")], "next_cursor": null}))
         }
+        ("GET", "/oauth/review") => json(
+            200,
+            &json!({"findings": [{"token": token("a", "active"), "reasons": [
+                {"reason": "unused", "since": "2026-01-02T00:00:00Z"}, {"reason": "over_broad", "scope": "admin:*"},
+            ]}]}),
+        ),
+        ("GET", "/oauth/revocations") => json(200, &json!({"revocations": [revocation()]})),
+        ("POST", "/oauth/revocations") => json(201, &revocation()),
         ("POST", "/oauth/tokens/revoke") => {
             let asked: Value = serde_json::from_str(&seen.body).unwrap();
             let matched: &[&str] = if asked["client_id"] == "nobody" { &[] } else { &["tok_a", "tok_b"] };

@@ -219,6 +219,42 @@ async fn many_are_revoked_after_a_look_and_a_word() {
 }
 
 #[tokio::test]
+async fn tokens_worth_a_second_look() {
+    let (service, home) = prepared().await;
+    let told = home.run(&["review-tokens", "--user", "ann"]).await.ok();
+    assert_eq!(told, "tok_a  ann  a\n  not used since 2026-01-02T00:00:00Z\n  broad: admin:*\n");
+    assert_eq!(last(&service).query, "user=ann");
+}
+
+#[tokio::test]
+async fn tokens_of_the_providers_are_revoked() {
+    let (service, home) = prepared().await;
+    let line = "rev_a  client id ci  issuer https://login.example  issued before 2026-01-02T00:00:00Z  by ann: leaked\n";
+    assert_eq!(home.run(&["revocations", "list"]).await.ok(), line);
+    let add = [
+        "revocations",
+        "add",
+        "--client-id",
+        "ci",
+        "--issued-before",
+        "2026-01-02T00:00:00Z",
+        "--reason",
+        "leaked",
+    ];
+    assert_eq!(home.run(&add).await.ok(), format!("✅ Revoked: {line}"));
+    let asked: Value = serde_json::from_str(&last(&service).body).unwrap();
+    assert_eq!(
+        asked,
+        json!({"client_id": "ci", "issued_before": "2026-01-02T00:00:00Z", "reason": "leaked"})
+    );
+    home.run(&["revocations", "withdraw", "rev_a"]).await.ok();
+    let asked = last(&service);
+    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("DELETE", "/oauth/revocations/rev_a"));
+    home.run(&["revocations", "add", "--reason", "whose?"]).await.failed(2);
+    home.run(&["revocations", "add", "--jti", "a", "--subject", "b"]).await.failed(2);
+}
+
+#[tokio::test]
 async fn refusals_say_what_to_do() {
     let (service, home) = prepared().await;
     let refusal = |code: &str| json!({"error": code, "error_description": "because"});

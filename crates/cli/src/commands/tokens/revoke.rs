@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::output::confirm;
 use crate::token_service::{TokenService, body};
 
+const REVOKE: &str = "/oauth/tokens/revoke";
 /// How many a preview shows.
 const SHOWN: usize = 10;
 
@@ -66,7 +67,7 @@ async fn many(
         request["dry_run"] = Value::from(dry_run);
         request
     };
-    let preview: Answer = body(&service.revoke_many(&with(true), bearer).await?)?;
+    let preview: Answer = body(&service.post_to(REVOKE, &with(true), bearer).await?)?;
     if preview.matched == 0 {
         return app.ui.result(&json!({"matched": 0, "revoked": 0}), "There are no such tokens");
     }
@@ -86,7 +87,7 @@ async fn many(
             }
         }
     }
-    let done: Answer = body(&service.revoke_many(&with(false), bearer).await?)?;
+    let done: Answer = body(&service.post_to(REVOKE, &with(false), bearer).await?)?;
     let value = json!({"matched": done.matched, "revoked": done.revoked, "token_ids": done.token_ids});
     app.ui.result(&value, &format!("✅ {} revoked", counted(done.revoked)))
 }

@@ -4,9 +4,10 @@
 
 mod browser;
 mod person;
+mod tokens;
 
 use browser::Browser;
-use e2e::{Real, RealConfig};
+use e2e::{ProxyFiles, Real, RealConfig, RunningProxy};
 use person::Person;
 use serde_json::Value;
 
@@ -55,6 +56,31 @@ async fn login_with_the_browser_search_and_logout() {
     assert_eq!(person.run(&["logout"]).await.ok(), "✅ Logged out\n");
     assert_eq!(real.testbed.keycloak.introspect(token).await.unwrap()["active"], false);
     person.run(&["curl", "/logs-*/_search"]).await.failed(4);
+    person.leave().await;
+}
+
+/// As the guide begins: the proxy is named, and says the rest.
+#[tokio::test]
+async fn the_proxy_says_where_one_logs_in_and_what_to_ask_for() {
+    let real = Real::start(&RealConfig::default()).await;
+    let [port, _] = testbed::free_ports().unwrap();
+    let (files, config) = (ProxyFiles::new(), RealConfig::default());
+    let text = Real::text(&files, &real.testbed, &config)
+        .replacen("address: 127.0.0.1:0", &format!("address: 127.0.0.1:{port}"), 1)
+        .replace("https://localhost:8443", &format!("https://localhost:{port}"));
+    let proxy = RunningProxy::start(files, &text).await;
+    let person = Person::new(&real).await;
+    let (url, ca) = (format!("https://localhost:{port}"), proxy.ca());
+    let add = ["contexts", "add", "named", "--url", &url, "--ca", ca.to_str().unwrap(), "--client-id"];
+    let told = person.run(&[&add[..], &[person.client_id()]].concat()).await.ok();
+    let provider = format!("Provider: keycloak | Issuer: {}", real.testbed.keycloak.issuer);
+    assert!(told.contains(&provider), "{told}");
+    let checked = person.run(&["config", "check"]).await;
+    // The other context goes by an address that its proxy does not go by.
+    let checked = checked.failed_with_output(1);
+    assert!(checked.contains(&format!("✅ named: proxy {url}/")), "{checked}");
+    assert!(checked.contains("✅ named: provider keycloak"), "{checked}");
+    assert!(checked.contains("says that its address is https://localhost:8443"), "{checked}");
     person.leave().await;
 }
 

@@ -8,6 +8,8 @@ use testbed::KeycloakInfo;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::browser::Browser;
+
 const REALM: &str = "/realms/opensearch/clients";
 
 /// Somebody with a home folder, who knows the proxy as a context. The program is known to Keycloak as a client of its
@@ -27,9 +29,22 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    async fn of(command: &mut Command) -> Self {
+        let output = command.output().await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{self:#?}");
+        self.out
+    }
+
+    /// Standard output of a run that ended with this code.
+    #[track_caller]
+    pub(crate) fn failed_with_output(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
         self.out
     }
 
@@ -73,7 +88,7 @@ impl Person {
                 "access.token.lifespan": "28800",
             },
             "defaultClientScopes": ["basic", "opensearch-audience"],
-            "optionalClientScopes": ["read:logs-*", "read:metrics-*"],
+            "optionalClientScopes": ["read:logs-*", "read:metrics-*", "monitor:cluster"],
             "protocolMappers": [{
                 "name": "email",
                 "protocol": "openid-connect",
@@ -98,9 +113,20 @@ impl Person {
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Run {
-        let output = self.command(arguments).output().await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        Run::of(&mut self.command(arguments)).await
+    }
+
+    /// With more in its environment.
+    pub(crate) async fn run_with(&self, variable: (&str, &str), arguments: &[&str]) -> Run {
+        Run::of(self.command(arguments).env(variable.0, variable.1)).await
+    }
+
+    /// Logs in as this user of Keycloak.
+    pub(crate) async fn log_in(&self, user: &str, scopes: &str) {
+        let mut login = self.start(&["login", "--no-browser", "--scopes", scopes]);
+        let address = login.address().await;
+        Browser::new().log_in(&address, user).await;
+        login.end().await;
     }
 
     /// Starts a login, which waits for somebody.

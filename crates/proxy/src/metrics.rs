@@ -52,6 +52,13 @@ pub struct RefusalLabels {
     pub reason: &'static str,
 }
 
+/// Labels of an operation of the token service.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct TokenOperationLabels {
+    operation: &'static str,
+    status: &'static str,
+}
+
 /// Label of a per-cluster metric.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 pub struct ClusterLabel {
@@ -80,6 +87,7 @@ pub struct Metrics {
     registry: parking::Registry,
     requests: Family<RequestLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
+    token_operations: Family<TokenOperationLabels, Counter>,
     added: Histogram,
     upstream: Family<ClusterLabel, Histogram, Buckets>,
     request_bytes: Counter,
@@ -147,6 +155,7 @@ impl Metrics {
             registry: parking::Registry::new(Registry::default()),
             requests: Family::default(),
             refusals: Family::default(),
+            token_operations: Family::default(),
             added: Histogram::new(ADDED_BUCKETS),
             upstream: Family::new_with_constructor(Buckets(&UPSTREAM_BUCKETS)),
             request_bytes: Counter::default(),
@@ -163,6 +172,11 @@ impl Metrics {
             "refusals",
             "Requests refused by the proxy, by layer and reason",
             metrics.refusals.clone(),
+        );
+        registry.register(
+            "token_operations",
+            "Requests to the token service, by operation",
+            metrics.token_operations.clone(),
         );
         registry.register_with_unit(
             "added_latency",
@@ -249,6 +263,12 @@ impl Metrics {
     /// Counts a refusal.
     pub fn refused(&self, layer: &'static str, reason: &'static str) {
         self.refusals.get_or_create(&RefusalLabels { layer, reason }).inc();
+    }
+
+    /// Counts an operation of the token service.
+    pub fn token_operation(&self, operation: &'static str, status: http::StatusCode) {
+        let status = status_class(status);
+        self.token_operations.get_or_create(&TokenOperationLabels { operation, status }).inc();
     }
 
     /// Observes the time to the engine's response head, and what the proxy added to it.

@@ -161,7 +161,8 @@ impl Proxy {
         let mut entry = self.begin(peer, &request, begun).await;
 
         if let Some(service) = snapshot.token_service().filter(|_| token_api::owns(request.uri().path())) {
-            return token_api::answer(service, &snapshot, peer.address.ip(), request, entry).await;
+            return token_api::answer(service, &snapshot, peer.address.ip(), request, entry, &self.metrics)
+                .await;
         }
         if let Some(response) = wellknown_answer(&snapshot, &request, &mut entry) {
             return respond_own(response, entry);

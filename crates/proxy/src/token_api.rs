@@ -34,6 +34,7 @@ pub use self::{
 use crate::{
     authenticate::{self, AuthenticationError},
     intake as front,
+    metrics::Metrics,
     record::Entry,
     respond::ResponseBody,
     snapshot::Snapshot,
@@ -77,17 +78,29 @@ pub async fn answer(
     source: IpAddr,
     request: Request<Incoming>,
     mut entry: Entry,
+    metrics: &Metrics,
 ) -> Response<ResponseBody> {
-    let allow = route::allowed(request.uri().path());
+    let path = request.uri().path();
+    let allow = route::allowed(path);
+    let operation = route::find(request.method(), path).map_or("none", |(route, _)| route.name);
+    if let Some((before, _)) = path.split_once(tokens::PREFIX) {
+        // Where an id belongs somebody has put the secret, which is not to be kept.
+        let before = format!("{before}{}…", tokens::PREFIX);
+        entry.note(|record| record.path = before);
+    }
     let outcome = run(&Api { service, snapshot, source }, request, &mut entry).await;
-    answer::respond(outcome, entry, &allow)
+    let response = answer::respond(outcome, entry, &allow);
+    metrics.token_operation(operation, response.status());
+    response
 }
 
 async fn run(api: &Api<'_>, request: Request<Incoming>, entry: &mut Entry) -> Result<Answer, Fault> {
     let (parts, incoming) = request.into_parts();
     let (route, id) = route::find(&parts.method, parts.uri.path())?;
     let id = id.unwrap_or_default();
-    entry.asked(route.name, "tokens", if id.is_empty() { Vec::new() } else { vec![id.to_owned()] });
+    // The name of the thing, if it can be one: never what else may stand in its place.
+    let named = id.starts_with("tok_") || id.starts_with("rev_");
+    entry.asked(route.name, "tokens", if named { vec![id.to_owned()] } else { Vec::new() });
     front::host(&parts.headers, parts.uri.authority(), parts.version)
         .map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))?;
     let query = intake::query(parts.uri.query())?;

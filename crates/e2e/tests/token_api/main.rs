@@ -1,0 +1,11 @@
+//! Managed tokens over HTTP, from issuing to their end, with a stand-in provider.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
+
+mod described;
+mod end;
+mod issue;
+mod policy;
+mod rule;
+mod surroundings;
+mod world;

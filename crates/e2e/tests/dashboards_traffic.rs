@@ -1,13 +1,23 @@
 //! OpenSearch Dashboards as a server behind the proxy: large imports, connections, reload, readiness.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
+
+use std::sync::Arc;
+
 use bytes::Bytes;
 use e2e::{
     Client, DashboardsOptions, Frames, ProxyFiles, RunningProxy, StandInDashboards, StandInEngine,
     StandInProvider, eventually, stand_in_config,
 };
 use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    sync::Notify,
+};
 
 struct World {
     provider: StandInProvider,
@@ -132,4 +142,47 @@ async fn that_it_is_away_is_told_and_does_not_take_the_engine_away() {
         ready.text().contains("cluster main: no healthy server of Dashboards").then_some(())
     })
     .await;
+}
+
+/// A server that answers everything with a first part at once, and with the rest when it is told to.
+async fn in_two_parts() -> (std::net::SocketAddr, Arc<Notify>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let more = Arc::new(Notify::new());
+    let told = Arc::clone(&more);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let told = Arc::clone(&told);
+            tokio::spawn(async move {
+                let mut head = [0; 4096];
+                let read = stream.read(&mut head).await.unwrap_or_default();
+                let begin = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n";
+                let _ = stream.write_all(begin).await;
+                // Health checks wait for nothing.
+                if String::from_utf8_lossy(&head[..read]).contains("authorization") {
+                    told.notified().await;
+                }
+                let _ = stream.write_all(b"4\r\nrest\r\n0\r\n\r\n").await;
+            });
+        }
+    });
+    (address, more)
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_bit_by_bit_goes_on_bit_by_bit() {
+    let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
+    let (address, more) = in_two_parts().await;
+    let files = ProxyFiles::new();
+    let config = stand_in_config(&files, &provider, &[&engine.url()]);
+    let config = format!("{config}    dashboards:\n      nodes: [\"http://{address}\"]\n");
+    let proxy = RunningProxy::start(files, &config).await;
+    let client = Client::new(proxy.address, &proxy.ca()).with_token(provider.token("monitor:dashboards"));
+    let request = client.request(Method::GET, "/api/status").body(http_body_util::Empty::<Bytes>::new());
+    let mut body = client.begin(request.unwrap()).await.into_body();
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, "first", "it is there before the rest is sent");
+    more.notify_one();
+    let rest = body.collect().await.unwrap().to_bytes();
+    assert_eq!(rest, "rest");
 }

@@ -19,7 +19,9 @@ use crate::value::{ByteSize, ClaimPathForm, Duration, Secret};
 
 mod tokens;
 
-pub use tokens::{EmbeddedStore, TokenApproval, TokenCondition, TokenPolicy, TokenStore, Tokens};
+pub use tokens::{
+    EmbeddedStore, OpenSearchStore, TokenApproval, TokenCondition, TokenPolicy, TokenStore, Tokens,
+};
 
 /// Form of the names of providers and clusters: they are parts of scopes, user names and metric labels.
 const NAME: &str = "^[a-z0-9][a-z0-9_-]*$";

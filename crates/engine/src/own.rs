@@ -20,6 +20,11 @@ const CATALOGUE: &str = "catalogue";
 /// scope, since `_proxy` is no action.
 pub(crate) const CATALOGUE_ROLE: &str = "_proxy:catalogue";
 
+const TOKENS: &str = "tokens";
+
+/// Likewise, of whoever reads and writes the index of managed tokens.
+pub(crate) const TOKENS_ROLE: &str = "_proxy:tokens";
+
 impl EngineIdentity {
     /// The credential for listing what names there are on the cluster: of `user` with the identity `backend_user`, of a user
     /// `_proxy:catalogue` with one backend role of the same name otherwise.
@@ -28,16 +33,36 @@ impl EngineIdentity {
     ///
     /// With the identity `forward`, which speaks for callers only; without a usable `user` for `backend_user`.
     pub fn for_catalogue(&self, user: Option<&str>, now: SystemTime) -> Result<Credential, IdentityError> {
-        if let Self::BackendUser(users) = self {
+        self.own(CATALOGUE, CATALOGUE_ROLE, user, now)
+    }
+
+    /// The credential for the index of managed tokens: as [`Self::for_catalogue`], with `_proxy:tokens`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::for_catalogue`].
+    pub fn for_tokens(&self, user: Option<&str>, now: SystemTime) -> Result<Credential, IdentityError> {
+        self.own(TOKENS, TOKENS_ROLE, user, now)
+    }
+
+    fn own(
+        &self,
+        name: &str,
+        role: &str,
+        user: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Credential, IdentityError> {
+        let lasting = self.lasting()?;
+        if let Self::BackendUser(users) = lasting {
             return users.of(user.ok_or(IdentityError::NoBackendUser)?);
         }
         let mut permit = Permit::default();
-        permit.roles.push(Arc::from(CATALOGUE_ROLE));
-        self.credential(&Caller {
+        permit.roles.push(Arc::from(role));
+        lasting.credential(&Caller {
             provider: PROVIDER,
-            user_id: Some(CATALOGUE),
+            user_id: Some(name),
             client_id: None,
-            subject: CATALOGUE,
+            subject: name,
             permit: &permit,
             claims: &Map::new(),
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -71,7 +96,14 @@ mod tests {
             assert_eq!(credential.name(), CATALOGUE_ROLE);
             assert_eq!(credential.roles().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), [CATALOGUE_ROLE]);
         }
-        assert!(CATALOGUE_ROLE.parse::<access::Scope>().is_err());
+        for identity in [signed(), identity(&serde_json::json!({ "proxy_headers": {} }))] {
+            let credential = identity.for_tokens(None, SystemTime::now()).unwrap();
+            assert_eq!(credential.name(), TOKENS_ROLE);
+            assert_eq!(credential.roles().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), [TOKENS_ROLE]);
+        }
+        for role in [CATALOGUE_ROLE, TOKENS_ROLE] {
+            assert!(role.parse::<access::Scope>().is_err());
+        }
     }
 
     #[test]

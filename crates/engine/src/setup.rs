@@ -5,12 +5,13 @@
 //! in the engine what the scopes that allowed it say, and no more, whatever the proxy forwards.
 
 mod api;
+mod api_tokens;
 mod apply;
 mod check;
 mod dashboards;
 mod files;
 mod parts;
-mod permissions;
+pub(crate) mod permissions;
 mod rest_calls;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 
 use access::{Grant, Scope};
-use config::model::{Cluster, Config, Identity, Mapping};
+use config::model::{Cluster, Config, Identity, Mapping, TokenStore};
 use rest::{Action, Target};
 use serde_json::{Value, json};
 
@@ -31,7 +32,11 @@ pub use self::{
     parts::{ActionGroup, Domain, IndexPermission, InternalUser, Role, RoleMapping, TenantPermission},
     rest_calls::RestCall,
 };
-use crate::{EngineIdentity, IdentityError, name::encode_into, own::CATALOGUE_ROLE};
+use crate::{
+    EngineIdentity, IdentityError,
+    name::encode_into,
+    own::{CATALOGUE_ROLE, TOKENS_ROLE},
+};
 
 /// What begins the name of every role and action group made here.
 const PREFIX: &str = "oauth_";
@@ -39,6 +44,8 @@ const PREFIX: &str = "oauth_";
 const ORDER: i64 = -1;
 /// The role under which the proxy lists the names of a cluster. The roles of scopes have a colon in their names.
 const LISTER: &str = "oauth_catalogue";
+/// The engine role of the proxy itself for the index of managed tokens.
+const KEEPER: &str = "oauth_tokens";
 
 /// Why there is no set-up for a cluster.
 #[derive(Debug, thiserror::Error)]
@@ -94,12 +101,19 @@ pub struct Setup {
     /// The scopes that have a role, with its name.
     scopes: BTreeMap<String, String>,
     passwords: BTreeMap<String, config::value::Secret>,
+    /// Whether the engine has to accept API tokens.
+    api_tokens: bool,
     /// Whether the proxy lists names.
     lists: bool,
+    /// Whether the proxy keeps managed tokens in an index.
+    keeps: bool,
 }
 
 /// What the engine needs so that `cluster` of `config` works. Reads the key file of `signed_jwt`.
 pub fn setup(config: &Config, cluster: &Cluster) -> Result<Setup, SetupError> {
+    if let Identity::ApiToken(settings) = &cluster.identity {
+        return api_tokens::setup(config, cluster, settings);
+    }
     let identity = EngineIdentity::from_config(&cluster.identity)
         .map_err(|source| SetupError::Identity { cluster: cluster.name.clone(), source })?;
     let mut setup = Setup {
@@ -114,7 +128,9 @@ pub fn setup(config: &Config, cluster: &Cluster) -> Result<Setup, SetupError> {
         identity,
         scopes: BTreeMap::new(),
         passwords: BTreeMap::new(),
+        api_tokens: false,
         lists: false,
+        keeps: false,
     };
     if let Identity::Forward(_) = cluster.identity {
         setup.notes.push(
@@ -132,6 +148,7 @@ pub fn setup(config: &Config, cluster: &Cluster) -> Result<Setup, SetupError> {
     }
     setup.add_users(config, cluster);
     setup.add_lister(cluster);
+    setup.add_keeper(config, cluster);
     setup.add_notes(&cluster.identity);
     Ok(setup)
 }
@@ -179,8 +196,7 @@ impl Setup {
 
     fn index_role(&mut self, action: Action, target: &Target, text: &str) -> Result<Role, SetupError> {
         let pattern = target.index.to_string();
-        let plain = |c: char| c.is_ascii_alphanumeric() || ".*_-+@~".contains(c);
-        if !pattern.chars().all(plain) {
+        if !permissions::is_plain_pattern(&pattern) {
             return Err(SetupError::Pattern(text.to_owned()));
         }
         let (indices, requests) = self.groups(action);
@@ -255,10 +271,39 @@ impl Setup {
         self.lists = true;
     }
 
+    /// What the proxy itself does with the index of managed tokens.
+    fn add_keeper(&mut self, config: &Config, cluster: &Cluster) {
+        let Some(TokenStore::OpenSearch(store)) = config.tokens.as_ref().map(|tokens| &tokens.store) else {
+            return;
+        };
+        if store.cluster != cluster.name {
+            return;
+        }
+        let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+        let description = "What the OAuth proxy itself does with the index of managed tokens".to_owned();
+        let role = Role {
+            description: description.clone(),
+            cluster_permissions: texts(permissions::TOKENS_ON_CLUSTER),
+            index_permissions: vec![IndexPermission {
+                index_patterns: vec![store.index.clone()],
+                allowed_actions: texts(permissions::TOKENS),
+            }],
+            ..Role::default()
+        };
+        let backend_roles = BTreeSet::from([TOKENS_ROLE.to_owned()]);
+        self.roles.insert(KEEPER.to_owned(), role);
+        self.roles_mapping.insert(KEEPER.to_owned(), RoleMapping { backend_roles, description });
+        if let Some(user) = store.user.as_ref().and_then(|user| self.internal_users.get_mut(user)) {
+            user.backend_roles.insert(TOKENS_ROLE.to_owned());
+        }
+        self.keeps = true;
+    }
+
     /// The engine role that a backend role made here leads to.
     fn role_of(&self, backend_role: &str) -> Option<&str> {
         let lister = (self.lists && backend_role == CATALOGUE_ROLE).then_some(LISTER);
-        lister.or_else(|| self.scopes.get(backend_role).map(String::as_str))
+        let keeper = (self.keeps && backend_role == TOKENS_ROLE).then_some(KEEPER);
+        lister.or(keeper).or_else(|| self.scopes.get(backend_role).map(String::as_str))
     }
 
     fn add_notes(&mut self, identity: &Identity) {
@@ -278,7 +323,8 @@ impl Setup {
                  callers apart. Prefer `signed_jwt`."
                     .to_owned(),
             ),
-            Identity::Forward(_) => {}
+            // `api_token` has notes of its own.
+            Identity::ApiToken(_) | Identity::Forward(_) => {}
         }
         if self.scopes.is_empty() {
             self.notes.push(

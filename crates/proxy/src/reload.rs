@@ -144,6 +144,9 @@ impl Reloader {
         if let Some(certificate) = &self.certificate {
             certificate.reload().map_err(ReloadError::Certificate)?;
         }
+        if let Some(service) = snapshot.token_service() {
+            service.put_in_force();
+        }
         self.proxy.replace(snapshot);
         *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files;
         Ok(())
@@ -157,7 +160,10 @@ impl Reloader {
             AuditSink::File(file) => Some(file.path.clone()),
             AuditSink::Stdout(_) => None,
         };
-        let store = store(snapshot.config()).map(|TokenStore::Embedded(EmbeddedStore { path })| path.clone());
+        let store = match store(snapshot.config()) {
+            Some(TokenStore::Embedded(EmbeddedStore { path })) => Some(path.clone()),
+            Some(TokenStore::OpenSearch(_)) | None => None,
+        };
         let ours: Vec<PathBuf> = audit.into_iter().chain(store).collect();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|event| matters(&event, &ours)) {
@@ -243,7 +249,7 @@ fn connection_files(config: &Config) -> BTreeSet<&Path> {
             cluster.client_certificate.as_ref(),
             dashboards.and_then(|dashboards| dashboards.client_certificate.as_ref()),
         ];
-        let pairs = certificates.into_iter().flatten();
+        let pairs = certificates.into_iter().flatten().chain(cluster.identity.admin_certificate());
         files.extend(pairs.flat_map(|files| [files.certificate.as_path(), &files.private_key]));
     }
     files

@@ -110,8 +110,8 @@ impl Snapshot {
     pub async fn open_tokens(&mut self) -> Result<(), BuildError> {
         if let Some(settings) = &self.config.tokens {
             let policies = token_api::policies(&self.config, settings).map_err(BuildError::TokenPolicy)?;
-            let tokens = token_api::open(&settings.store).await.map_err(BuildError::TokenStore)?;
-            self.token_service = Some(TokenService::new(tokens, policies));
+            let service = TokenService::open(&self.config, &settings.store, policies).await;
+            self.token_service = Some(service.map_err(BuildError::TokenStore)?);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod approve;
 mod caller;
+mod index;
 mod intake;
 mod introspect;
 mod issue;
@@ -28,8 +29,9 @@ use self::{
     route::Operation,
 };
 pub use self::{
+    index::NodesError,
     route::owns,
-    service::{PolicyFault, TokenService, open, policies, settle},
+    service::{OpenError, PolicyFault, TokenService, policies, settle},
 };
 use crate::{
     authenticate::{self, AuthenticationError},

@@ -19,14 +19,19 @@ pub(super) fn check(at: &At, cluster: &Cluster, findings: &mut Semantic<'_, '_>)
             "raise it, or lower `refresh`",
         );
     }
-    match (&cluster.identity, &catalogue.user) {
+    own_user(&at, &cluster.identity, catalogue.user.as_ref(), findings);
+}
+
+/// Whether the proxy has a name of its own at the engine, for what needs one. `at` is a section with the key `user`.
+pub(super) fn own_user(at: &At, identity: &Identity, user: Option<&String>, findings: &mut Semantic<'_, '_>) {
+    match (identity, user) {
         (Identity::Forward(_), _) => findings.error_at_key(
-            &at,
+            at,
             "needs an identity of the proxy's own, and `forward` has only the callers'",
             "remove it, or use `signed_jwt`",
         ),
         (Identity::BackendUser(_), None) => findings.error_at_key(
-            &at,
+            at,
             "does not say as which user the engine is asked",
             "add `user`, one of `identity.backend_user.users`",
         ),

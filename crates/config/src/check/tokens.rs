@@ -2,12 +2,15 @@
 
 use access::{Grant, Scope};
 
-use super::{Semantic, mapping, unique};
+use super::{Semantic, catalogue, mapping, unique};
 use crate::{
-    model::{TokenPolicy, Tokens},
+    model::{OpenSearchStore, TokenPolicy, TokenStore, Tokens},
     parts::Parts,
     tree::At,
 };
+
+/// In bytes, as of `StoreKey` in `crates/tokens`.
+const SHORTEST_SECRET: usize = 32;
 
 pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
     let Some(tokens) = &parts.tokens else { return };
@@ -18,6 +21,9 @@ pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
             format!("{} is longer than `max_lifetime`, {}", tokens.default_lifetime, tokens.max_lifetime),
             "shorten it, or raise `max_lifetime`",
         );
+    }
+    if let TokenStore::OpenSearch(store) = &tokens.store {
+        shared(&at.key("store").key("opensearch"), store, parts, findings);
     }
     let list = at.key("policies");
     unique(
@@ -31,6 +37,25 @@ pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
     );
     for (index, policy) in tokens.policies.iter().enumerate() {
         one(&list.index(index), policy, tokens, parts, findings);
+    }
+}
+
+fn shared(at: &At, store: &OpenSearchStore, parts: &Parts, findings: &mut Semantic<'_, '_>) {
+    let others = at.key("other_secrets");
+    let others = store.other_secrets.iter().enumerate().map(|(index, secret)| (others.index(index), secret));
+    for (at, secret) in std::iter::once((at.key("secret"), &store.secret)).chain(others) {
+        let length = secret.expose().len();
+        if length < SHORTEST_SECRET {
+            findings.error(
+                &at,
+                format!("the secret has {length} bytes, fewer than {SHORTEST_SECRET}"),
+                "make one with `openssl rand -base64 48`",
+            );
+        }
+    }
+    mapping::known(&at.key("cluster"), &store.cluster, &parts.clusters.names, "cluster", findings);
+    if let Some((_, cluster)) = parts.clusters.iter().find(|(_, cluster)| cluster.name == store.cluster) {
+        catalogue::own_user(at, &cluster.identity, store.user.as_ref(), findings);
     }
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ClaimCondition, NAME, NAME_FORM};
-use crate::value::Duration;
+use crate::value::{Duration, Secret};
 
 /// Tokens that the proxy issues itself. With this section the paths below `/oauth/` are the proxy's own on every host.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -35,6 +35,9 @@ pub struct Tokens {
 pub enum TokenStore {
     /// A file of this proxy alone.
     Embedded(EmbeddedStore),
+    /// An index of a cluster, shared by several proxies.
+    #[serde(rename = "opensearch")]
+    OpenSearch(OpenSearchStore),
 }
 
 /// A store in a file.
@@ -44,6 +47,33 @@ pub struct EmbeddedStore {
     /// The file; made with mode 0600. One proxy at a time can have it open.
     #[schemars(extend("x-file" = "write"))]
     pub path: PathBuf,
+}
+
+/// A store in an index. Its documents are encrypted.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenSearchStore {
+    /// The cluster that has the index.
+    #[schemars(length(min = 1))]
+    pub cluster: String,
+    /// The index; made when it is not there.
+    #[serde(default = "index")]
+    #[schemars(length(min = 2, max = 63), extend("pattern" = INDEX, "x-form" = INDEX_FORM))]
+    pub index: String,
+    /// What documents are encrypted with: 32 bytes or more, the same for every proxy. `openssl rand -base64 48` makes one.
+    pub secret: Secret,
+    /// Further secrets with which documents are read, but not written. To change the secret: add the new one here for every proxy,
+    /// then exchange the two, and remove the old one when no token and no revocation of before is kept any more.
+    #[serde(default)]
+    pub other_secrets: Vec<Secret>,
+    /// How long managed tokens are accepted while the proxy cannot learn what others revoked. Beyond, none is.
+    #[serde(default = "max_stale")]
+    #[schemars(extend("x-min" = "3s", "x-max" = "10m"))]
+    pub max_stale: Duration,
+    /// The user of `identity.backend_user.users` as whom the index is read and written. Needed with that identity, and only there; the
+    /// other identities have a name of the proxy's own.
+    #[schemars(length(min = 1))]
+    pub user: Option<String>,
 }
 
 /// Who may have which tokens issued.
@@ -95,6 +125,18 @@ pub enum TokenApproval {
     None,
     /// Somebody with the scope `admin:tokens`, other than whoever asked.
     Required,
+}
+
+/// What the name of the index can be.
+const INDEX: &str = "^[a-z0-9.][a-z0-9._-]+$";
+const INDEX_FORM: &str = "small letters, digits, `.`, `_` and `-`";
+
+fn index() -> String {
+    ".oauth-tokens".to_owned()
+}
+
+fn max_stale() -> Duration {
+    Duration::from_secs(10)
 }
 
 fn default_lifetime() -> Duration {

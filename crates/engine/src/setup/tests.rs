@@ -234,3 +234,29 @@ fn whoever_lists_names_may_do_nothing_else() {
         assert!(setup.notes.iter().any(|note| note.contains("No scope is known")));
     }
 }
+
+#[test]
+fn whoever_keeps_tokens_has_their_index_and_nothing_else() {
+    for (identity, user) in [
+        (headers(), None),
+        (json!({ "backend_user": { "users": { "keeper": "s3cret-1" } } }), Some("keeper")),
+    ] {
+        let mut config = configuration(&identity, &[], &json!([]));
+        let cluster = config.clusters[0].name.clone();
+        let store = json!({ "cluster": cluster, "secret": "s3cret of the store, long enough", "user": user });
+        config.tokens = Some(serde_json::from_value(json!({ "store": { "opensearch": store } })).unwrap());
+        let setup = setup(&config, &config.clusters[0]).unwrap();
+        let role = &setup.roles["oauth_tokens"];
+        assert_eq!(role.cluster_permissions, ["indices:data/write/bulk"]);
+        assert_eq!(role.index_permissions.len(), 1);
+        assert_eq!(role.index_permissions[0].index_patterns, [".oauth-tokens"]);
+        let own = BTreeSet::from(["_proxy:tokens".to_owned()]);
+        assert_eq!(setup.roles_mapping["oauth_tokens"].backend_roles, own);
+        assert!(setup.internal_users.values().all(|user| user.backend_roles == own));
+        assert!(!setup.render().contains("s3cret"));
+    }
+    let mut config = configuration(&headers(), &[], &json!([]));
+    let store = json!({ "cluster": "another", "secret": "s3cret of the store, long enough" });
+    config.tokens = Some(serde_json::from_value(json!({ "store": { "opensearch": store } })).unwrap());
+    assert!(setup(&config, &config.clusters[0]).unwrap().roles.is_empty(), "the index is elsewhere");
+}

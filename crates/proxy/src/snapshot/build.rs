@@ -73,7 +73,7 @@ pub enum BuildError {
     TokenPolicy(token_api::PolicyFault),
     /// The store of tokens.
     #[error("tokens.store")]
-    TokenStore(#[source] tokens::StoreError),
+    TokenStore(#[source] token_api::OpenError),
 }
 
 /// Compiles `config`. What did not change since `previous` is taken over: providers with their keys, and the pools of
@@ -123,7 +123,8 @@ pub fn build(
     // The store is the process's: it was opened at start, and is not opened again.
     let token_service = match (policies.map_err(BuildError::TokenPolicy)?, previous) {
         (Some(policies), Some(previous)) => {
-            previous.token_service.as_ref().map(|service| service.under(policies))
+            let service = previous.token_service.as_ref().map(|service| service.under(&config, policies));
+            service.transpose().map_err(|error| BuildError::TokenStore(error.into()))?
         }
         _ => None,
     };

@@ -2,23 +2,55 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::index::{IndexClient, Nodes, NodesError};
 use crate::snapshot::Task;
 use access::{Condition, Scope};
 use claims::ClaimPath;
 use config::model;
 use jiff::Timestamp;
-use tokens::{Approval, EmbeddedStore, Field, Policies, Policy, Settings, Store, StoreError, Tokens};
+use tokens::{
+    Approval, EmbeddedStore, FOLLOW_EVERY, Field, OpenSearchSettings, OpenSearchStore, Policies, Policy,
+    Settings, ShortSecret, Store, StoreError, StoreKey, StoreKeys, Tokens,
+};
+use tokio::time::MissedTickBehavior;
 
 /// How often last uses are written down and what ended long ago is forgotten.
 const MAINTENANCE: Duration = Duration::from_secs(60);
+
+/// How often, at a start, it is tried to reach the index, and the pause before the next attempt.
+const PATIENCE: usize = 20;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The token service under one configuration.
 #[derive(Debug)]
 pub struct TokenService {
     tokens: Tokens,
     policies: Policies,
-    /// Ends with the last configuration that uses the tokens.
-    maintenance: Arc<Task>,
+    /// End with the last configuration that uses the tokens.
+    tasks: Arc<[Arc<Task>]>,
+    shared: Option<Shared>,
+}
+
+/// How a store that several proxies share is reached.
+#[derive(Debug)]
+struct Shared {
+    client: IndexClient,
+    /// As this configuration says.
+    nodes: Arc<Nodes>,
+}
+
+/// The store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It says why.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// The cluster that has the index.
+    #[error("the index cannot be reached")]
+    Nodes(#[from] NodesError),
+    /// A secret. A configuration that was loaded has none that is too short.
+    #[error("a secret cannot be used")]
+    Secret(#[from] ShortSecret),
 }
 
 /// A policy that cannot be used. A configuration that was loaded has none.
@@ -30,16 +62,51 @@ pub struct PolicyFault {
 }
 
 impl TokenService {
-    /// Puts tokens and rules together, and keeps the tokens' store in order from now on.
-    pub fn new(tokens: Tokens, policies: Policies) -> Self {
-        let maintenance = Task::spawn(maintain(tokens.clone()));
-        Self { tokens, policies, maintenance }
+    /// Opens the store, reads what it has, and keeps it in order from now on.
+    pub async fn open(
+        config: &model::Config,
+        settings: &model::TokenStore,
+        policies: Policies,
+    ) -> Result<Self, OpenError> {
+        let (store, shared): (Arc<dyn Store>, _) = match settings {
+            model::TokenStore::Embedded(model::EmbeddedStore { path }) => {
+                let path = path.clone();
+                let store = tokio::task::spawn_blocking(move || EmbeddedStore::open(&path))
+                    .await
+                    .map_err(|error| StoreError::Storage(error.into()))??;
+                (Arc::new(store), None)
+            }
+            model::TokenStore::OpenSearch(store) => {
+                let nodes = Arc::new(Nodes::new(config, store)?);
+                let client = IndexClient::new(Arc::clone(&nodes));
+                let store = open_index(&client, store).await?;
+                (Arc::new(store), Some(Shared { client, nodes }))
+            }
+        };
+        let tokens = Tokens::open(store, Settings::default()).await?;
+        let mut tasks = vec![Task::spawn(maintain(tokens.clone()))];
+        if shared.is_some() {
+            tasks.push(Task::spawn(follow(tokens.clone())));
+        }
+        Ok(Self { tokens, policies, tasks: tasks.into(), shared })
     }
 
-    /// The same tokens under other rules.
-    #[must_use]
-    pub fn under(&self, policies: Policies) -> Self {
-        Self { tokens: self.tokens.clone(), policies, maintenance: Arc::clone(&self.maintenance) }
+    /// The same tokens under another configuration.
+    pub fn under(&self, config: &model::Config, policies: Policies) -> Result<Self, NodesError> {
+        let shared = match (&self.shared, config.tokens.as_ref().map(|tokens| &tokens.store)) {
+            (Some(Shared { client, .. }), Some(model::TokenStore::OpenSearch(store))) => {
+                Some(Shared { client: client.clone(), nodes: Arc::new(Nodes::new(config, store)?) })
+            }
+            _ => None,
+        };
+        Ok(Self { tokens: self.tokens.clone(), policies, tasks: Arc::clone(&self.tasks), shared })
+    }
+
+    /// From now on the store is reached as this configuration says.
+    pub fn put_in_force(&self) {
+        if let Some(Shared { client, nodes }) = &self.shared {
+            client.replace(Arc::clone(nodes));
+        }
     }
 
     /// The tokens.
@@ -53,15 +120,54 @@ impl TokenService {
     }
 }
 
-/// Opens the store and reads what it has.
-pub async fn open(settings: &model::TokenStore) -> Result<Tokens, StoreError> {
-    let model::TokenStore::Embedded(model::EmbeddedStore { path }) = settings;
-    let path = path.clone();
-    let store = tokio::task::spawn_blocking(move || EmbeddedStore::open(&path))
-        .await
-        .map_err(|error| StoreError::Storage(error.into()))??;
-    let store: Arc<dyn Store> = Arc::new(store);
-    Tokens::open(store, Settings::default()).await
+/// Opens the index, with patience for an engine that starts at the same time.
+async fn open_index(
+    client: &IndexClient,
+    settings: &model::OpenSearchStore,
+) -> Result<OpenSearchStore, OpenError> {
+    let key = |secret: &config::value::Secret| StoreKey::derive(secret.expose().as_bytes());
+    let others = settings.other_secrets.iter().map(key).collect::<Result<_, _>>()?;
+    let settings = OpenSearchSettings {
+        index: settings.index.as_str().into(),
+        keys: StoreKeys::new(key(&settings.secret)?, others),
+        max_stale: settings.max_stale.get(),
+    };
+    for _ in 0..PATIENCE {
+        match OpenSearchStore::open(Box::new(client.clone()), settings.clone()).await {
+            Err(error @ StoreError::Storage(_)) => {
+                let error = crate::errors::chain(&error);
+                tracing::warn!(error, "the index of tokens is not there yet; the proxy waits for it");
+                tokio::time::sleep(PAUSE).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
+    Ok(OpenSearchStore::open(Box::new(client.clone()), settings).await?)
+}
+
+/// Learns what other proxies change.
+async fn follow(tokens: Tokens) {
+    let mut failing = false;
+    let mut turns = tokio::time::interval(FOLLOW_EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        match tokens.follow().await {
+            Ok(_) if failing => {
+                failing = false;
+                tracing::info!("the index of tokens can be read again");
+            }
+            Err(error) if !failing => {
+                failing = true;
+                let error = crate::errors::chain(&error);
+                tracing::warn!(
+                    error,
+                    "what other proxies revoke cannot be learnt; soon no managed token is accepted any more"
+                );
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
 }
 
 async fn maintain(tokens: Tokens) {

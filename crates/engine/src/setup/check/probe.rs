@@ -13,7 +13,7 @@ use super::{Finding, compare::matches};
 use crate::{
     Caller, Credential, EngineIdentity, IdentityError, KeyKind, SigningKey, generate_key,
     setup::{
-        ApiError, LISTER, Setup,
+        ApiError, KEEPER, LISTER, Setup,
         api::{Api, Current},
     },
 };
@@ -46,7 +46,8 @@ pub(super) async fn probe(setup: &Setup, current: &Current, api: &Api<'_>) -> Re
 fn probes<'a>(setup: &'a Setup, current: &'a Current) -> Vec<Probe<'a>> {
     let everyones = everyones_roles(&current.roles_mapping);
     match &setup.identity {
-        EngineIdentity::Forward => Vec::new(),
+        // Of `api_token`, the fallback is tried.
+        EngineIdentity::Forward | EngineIdentity::ApiToken(_) => Vec::new(),
         EngineIdentity::BackendUser(users) => setup
             .internal_users
             .iter()
@@ -81,6 +82,12 @@ fn probes<'a>(setup: &'a Setup, current: &'a Current) -> Vec<Probe<'a>> {
                 what: "the proxy itself may list the names of the cluster, and no more".to_owned(),
                 credential: setup.identity.for_catalogue(None, SystemTime::now()),
                 expected: BTreeSet::from([LISTER]),
+                tolerated: everyones.clone(),
+            }))
+            .chain(setup.keeps.then(|| Probe {
+                what: "the proxy itself may keep managed tokens in their index, and no more".to_owned(),
+                credential: setup.identity.for_tokens(None, SystemTime::now()),
+                expected: BTreeSet::from([KEEPER]),
                 tolerated: everyones.clone(),
             }))
             .collect(),

@@ -1,0 +1,135 @@
+//! The index of tokens, read and written under the proxy's own name.
+
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use config::model::{self, Cluster};
+use engine::{EngineIdentity, IdentityError};
+use http::{HeaderValue, Method, Request, Response, Uri};
+use tokens::EngineClient;
+use transport::{HttpClient, HttpError, TlsError, TlsOptions};
+use url::Url;
+
+/// Limit on one node's whole answer. Looks for changes come every half second, and some must succeed within `max_stale`.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Limit on an answer in bytes.
+const MAX_SIZE: usize = 32 * 1024 * 1024;
+
+/// The nodes of the cluster that has the index, and who asks them.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    client: HttpClient,
+    urls: Box<[Url]>,
+    /// The node that answered last.
+    first: AtomicUsize,
+    identity: EngineIdentity,
+    user: Option<String>,
+}
+
+/// The nodes cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NodesError {
+    /// The cluster is not there. A configuration that was loaded names one that is.
+    #[error("there is no cluster `{0}`")]
+    Cluster(String),
+    /// Its CA or certificate.
+    #[error("its TLS settings cannot be used")]
+    Tls(#[from] TlsError),
+    /// The identity towards it.
+    #[error("its identity cannot be used")]
+    Identity(#[from] IdentityError),
+}
+
+impl Nodes {
+    /// Those of the cluster that the store names.
+    pub(super) fn new(config: &model::Config, store: &model::OpenSearchStore) -> Result<Self, NodesError> {
+        let cluster = config.clusters.iter().find(|cluster| cluster.name == store.cluster);
+        let cluster: &Cluster = cluster.ok_or_else(|| NodesError::Cluster(store.cluster.clone()))?;
+        let certificate = cluster.client_certificate.as_ref();
+        let tls = TlsOptions {
+            ca: cluster.ca.clone(),
+            identity: certificate.map(|files| (files.certificate.clone(), files.private_key.clone())),
+        };
+        Ok(Self {
+            client: HttpClient::new(&tls, None, TIMEOUT, MAX_SIZE)?,
+            urls: cluster.nodes.clone().into(),
+            first: AtomicUsize::new(0),
+            identity: EngineIdentity::from_config(&cluster.identity)?,
+            user: store.user.clone(),
+        })
+    }
+
+    async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Box<dyn Error + Send + Sync>> {
+        // What only reads can be asked again of another node, whatever became of the first attempt.
+        let reads = request.method() == Method::GET || request.uri().path().ends_with("/_search");
+        let first = self.first.load(Ordering::Relaxed);
+        let mut offset = 0;
+        loop {
+            let at = (first + offset) % self.urls.len().max(1);
+            let node = self.urls.get(at).ok_or("the cluster has no nodes")?;
+            offset += 1;
+            match self.ask(node, request).await {
+                Ok(answer) => {
+                    self.first.store(at, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(error) => {
+                    let elsewhere = error.downcast_ref::<HttpError>().is_some_and(|error| {
+                        reads || matches!(error, HttpError::Connect { .. } | HttpError::Tls { .. })
+                    });
+                    if !elsewhere || offset == self.urls.len() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        node: &Url,
+        request: &Request<Bytes>,
+    ) -> Result<Response<Bytes>, Box<dyn Error + Send + Sync>> {
+        let credential = self.identity.for_tokens(self.user.as_deref(), SystemTime::now())?;
+        let mut request = request.clone();
+        *request.uri_mut() =
+            format!("{}{}", node.as_str().trim_end_matches('/'), request.uri()).parse::<Uri>()?;
+        // The engine's `proxy` domain wants to know whom a request came from.
+        request.headers_mut().insert("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
+        credential.apply(request.headers_mut());
+        let answer = self.client.send(request).await?;
+        Ok(Response::builder().status(answer.status).body(answer.body)?)
+    }
+}
+
+/// Asks whichever nodes the configuration in force has.
+#[derive(Clone, Debug)]
+pub(super) struct IndexClient(Arc<ArcSwap<Nodes>>);
+
+impl IndexClient {
+    /// Asks these, until others take their place.
+    pub(super) fn new(nodes: Arc<Nodes>) -> Self {
+        Self(Arc::new(ArcSwap::new(nodes)))
+    }
+
+    /// Asks these from now on.
+    pub(super) fn replace(&self, nodes: Arc<Nodes>) {
+        self.0.store(nodes);
+    }
+}
+
+#[async_trait]
+impl EngineClient for IndexClient {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Box<dyn Error + Send + Sync>> {
+        self.0.load_full().send(&request).await
+    }
+}

@@ -52,13 +52,12 @@ impl EngineIdentity {
         user: Option<&str>,
         now: SystemTime,
     ) -> Result<Credential, IdentityError> {
-        let lasting = self.lasting()?;
-        if let Self::BackendUser(users) = lasting {
+        if let Self::BackendUser(users) = self {
             return users.of(user.ok_or(IdentityError::NoBackendUser)?);
         }
         let mut permit = Permit::default();
         permit.roles.push(Arc::from(role));
-        lasting.credential(&Caller {
+        self.credential(&Caller {
             provider: PROVIDER,
             user_id: Some(name),
             client_id: None,

@@ -171,10 +171,15 @@ fn managed(
     {
         return Ok(principal);
     }
-    let identity = snapshot.providers().recall(&found.created_by.issuer, found.claims.to_map())?;
-    let principal = Arc::new(Principal::of_managed(identity, found, snapshot));
+    let principal = Arc::new(principal_of(found, snapshot)?);
     snapshot.tokens().insert(hash, Arc::clone(&principal), u64::MAX, unix_now(), 0);
     Ok(principal)
+}
+
+/// What a managed token stands for by the rules of now.
+pub fn principal_of(token: Token, snapshot: &Snapshot) -> Result<Principal, TokenError> {
+    let identity = snapshot.providers().recall(&token.created_by.issuer, token.claims.to_map())?;
+    Ok(Principal::of_managed(identity, token, snapshot))
 }
 
 /// Seconds since 1970. A clock before 1970 reads as the end of time: nothing cached is believed.

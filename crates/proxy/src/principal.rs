@@ -73,13 +73,16 @@ impl Principal {
         self.rights.iter().flatten().any(|rights| rights.scopes().any(|held| **held == *scope))
     }
 
-    /// Whether each of these scopes is held whole on every cluster that it is for, and on one at least.
-    pub fn holds_all(&self, scopes: &[Scope]) -> bool {
-        scopes.iter().all(|scope| {
-            self.rights
-                .iter()
-                .flatten()
-                .any(|rights| !rights.restrict(std::slice::from_ref(scope)).is_empty())
+    /// Whether this caller may do whatever the other may: on each cluster each of its scopes is held whole, and each engine role
+    /// that goes with everything.
+    pub fn holds_all_of(&self, other: &Self) -> bool {
+        other.rights.iter().zip(&self.rights).all(|(other, own)| match (other, own) {
+            (None, _) => true,
+            (Some(other), None) => other.is_empty(),
+            (Some(other), Some(own)) => {
+                let within = |scope: &Scope| !own.restrict(std::slice::from_ref(scope)).is_empty();
+                other.held_scopes().all(within) && other.roles().iter().all(|role| own.roles().contains(role))
+            }
         })
     }
 }

@@ -1,10 +1,10 @@
 //! Who sees and rules which tokens.
 
-use e2e::Client;
+use e2e::{Client, ProxyFiles, RunningProxy, StandIns};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::world::{exchange, form, issued, passes, refused, search, start};
+use crate::world::{TOKENS, exchange, form, issued, passes, refused, search, start};
 
 #[tokio::test]
 async fn own_tokens_for_everyone_all_for_governance() {
@@ -147,4 +147,33 @@ async fn what_a_token_means_is_told_to_who_may_know() {
     assert_eq!((reply.status, reply.header("www-authenticate")), (StatusCode::UNAUTHORIZED, "Bearer"));
     owner.get_or(Method::DELETE, &format!("/oauth/token/{id}")).await;
     assert_eq!(ask(&owner, &secret).await.json(), json!({"active": false}));
+}
+
+#[tokio::test]
+async fn a_token_for_one_cluster_rotates_none_that_counts_on_two() {
+    let world = StandIns::start().await;
+    let config = std::fs::read_to_string(world.proxy.config_path()).unwrap();
+    let node = world.engine.url();
+    let own = "identity: {signed_jwt: {private_key: signing.pem}}\n";
+    let clusters = format!(
+        "{own}    path_prefix: /one\n    audience: of-one\n  - name: two\n    nodes: [{node}]\n    path_prefix: /two\n    audience: of-two\n    {own}"
+    );
+    let config = config.replace(own, &clusters);
+    let proxy = RunningProxy::start(ProxyFiles::new(), &format!("{config}{TOKENS}")).await;
+    let world = StandIns { proxy, ..world };
+    let token = |audiences: &[&str]| {
+        let audiences = [&["opensearch-proxy"], audiences].concat();
+        world.provider.build_token().claim("aud", audiences).claim("scope", "read:logs-*").sign()
+    };
+    let (both, one) = (token(&["of-one", "of-two"]), token(&["of-one"]));
+    let (secret, id) = issued(&exchange(&world, &both, &[]).await);
+    for cluster in ["one", "two"] {
+        assert_eq!(search(&world, &secret, &format!("{cluster}/logs-a")).await, passes());
+    }
+    let rotate = async |token: &str| {
+        let client = world.anonymous().with_token(token);
+        client.json(Method::POST, &format!("/oauth/token/{id}/rotate"), &json!({})).await.status
+    };
+    assert_eq!(rotate(&one).await, StatusCode::FORBIDDEN);
+    assert_eq!(rotate(&both).await, StatusCode::OK);
 }

@@ -14,7 +14,7 @@ use super::{
     issue,
     view::{ListView, TokenView},
 };
-use crate::{errors, record::Entry};
+use crate::{authenticate, errors, record::Entry};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -156,7 +156,9 @@ pub(crate) async fn rotate(
 ) -> Result<Answer, Fault> {
     let token = caller.commanded(find(api, id))?;
     // A new secret is as good as a new token: nobody gets one for more than they hold, not even with a say over all.
-    if !token.is_of(&caller.party) || !caller.principal.holds_all(&token.scopes) {
+    let stands_for = authenticate::principal_of(token.clone(), api.snapshot)
+        .map_err(|error| Fault::presented(ErrorCode::InvalidRequest, "the token", &error.into()))?;
+    if !token.is_of(&caller.party) || !caller.principal.holds_all_of(&stands_for) {
         let why = "a token can be rotated by its owner only, with a token that holds all its scopes; revoke it instead";
         return Err(Fault::new(ErrorCode::InsufficientScope, why));
     }

@@ -1,0 +1,81 @@
+//! Two proxies that share their managed tokens in an index of the real engine.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use bytes::Bytes;
+use e2e::{Client, ProxyFiles, Real, RealConfig, RunningProxy, eventually};
+use http::{Method, StatusCode};
+use testbed::KeycloakInfo;
+use transport::client_secret_basic;
+
+const INDEX: &str = ".oauth-tokens-e2e-proxies";
+
+fn store() -> String {
+    let secret = "literal:a secret that both proxies have, of 32 bytes or more";
+    format!("tokens:\n  store: {{opensearch: {{cluster: main, index: {INDEX}, secret: {secret:?}}}}}\n")
+}
+
+/// A second proxy with the same configuration and the same key towards the engine.
+async fn another(real: &Real, config: &RealConfig) -> RunningProxy {
+    let files = ProxyFiles::new();
+    let key = std::fs::read_to_string(real.proxy.files().path("signing.pem")).unwrap();
+    files.write("signing.pem", &key);
+    let text = Real::text(&files, &real.testbed, config);
+    RunningProxy::start(files, &text).await
+}
+
+async fn outcome(client: &Client, token: &str) -> (u16, String) {
+    let reply = client.clone().with_token(token).get("/logs-*/_search").await;
+    let code = if reply.status.is_success() { String::new() } else { reply.code() };
+    (reply.status.as_u16(), code)
+}
+
+async fn remove_index(real: &Real) {
+    let engine = real.testbed.engine.client().unwrap();
+    let (status, answer) = engine.rest(&Method::DELETE, &format!("/{INDEX}"), None).await.unwrap();
+    assert!(status.is_success() || status == 404, "{answer}");
+}
+
+#[tokio::test]
+async fn a_token_of_one_proxy_works_at_the_other_until_either_ends_it() {
+    let config = RealConfig { extra: store(), ..RealConfig::default() };
+    let real = Real::start(&config).await;
+    let second = another(&real, &config).await;
+    let (one, two) = (real.anonymous(), Client::new(second.address, &second.ca()));
+
+    let basic = client_secret_basic("langchain-agent", &KeycloakInfo::secret("langchain-agent"));
+    let headers =
+        [("content-type", "application/x-www-form-urlencoded"), ("authorization", basic.to_str().unwrap())];
+    let form = Bytes::from_static(b"grant_type=client_credentials&scope=read%3Alogs-*&name=shared");
+    let issued = one.send(Method::POST, "/oauth/token", &headers, form).await;
+    assert_eq!(issued.status, StatusCode::OK, "{}", issued.text());
+    let answer = issued.json();
+    let token = answer["access_token"].as_str().unwrap().to_owned();
+    let path = format!("/oauth/token/{}", answer["token_id"].as_str().unwrap());
+
+    assert_eq!(outcome(&one, &token).await, (200, String::new()));
+    eventually("the other proxy learns of the token", async || {
+        (outcome(&two, &token).await == (200, String::new())).then_some(())
+    })
+    .await;
+
+    let own = real.testbed.keycloak.token("langchain-agent", "").await.unwrap();
+    let ended = two.clone().with_token(own).get_or(Method::DELETE, &path).await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT, "{}", ended.text());
+    let revoked = (401, "managed_token_revoked".to_owned());
+    assert_eq!(outcome(&two, &token).await, revoked, "at once where it was ended");
+    eventually("the other proxy learns that it was ended", async || {
+        (outcome(&one, &token).await == revoked).then_some(())
+    })
+    .await;
+
+    second.stop().await;
+    let third = another(&real, &config).await;
+    assert_eq!(
+        outcome(&Client::new(third.address, &third.ca()), &token).await,
+        revoked,
+        "after a start, too"
+    );
+    third.stop().await;
+    remove_index(&real).await;
+}

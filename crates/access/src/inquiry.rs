@@ -49,6 +49,12 @@ impl Rights {
     /// Without a watch nothing in the body matters: there is nothing to read, or the token holds whatever it could
     /// name and is taken at its word.
     pub fn decide_inquiry(&self, inquiry: &Inquiry) -> Result<(Permit, Option<Watch>), Denial> {
+        self.decide_reading(inquiry, false)
+    }
+
+    /// As [`Self::decide_inquiry`]. With `always`, a body that can name anything is watched whatever the token holds: for those
+    /// who judge it by more than scopes.
+    pub fn decide_reading(&self, inquiry: &Inquiry, always: bool) -> Result<(Permit, Option<Watch>), Denial> {
         let Some(plan) = &inquiry.body else {
             return Ok((self.permit(&inquiry.needs)?, None));
         };
@@ -60,7 +66,7 @@ impl Rights {
         permit.add_roles(self.roles());
         permit.add_general_tenants(self.tenants());
         let everything = plan.everything();
-        if everything.iter().all(|need| self.allowing(need).is_ok()) {
+        if !always && everything.iter().all(|need| self.allowing(need).is_ok()) {
             for need in &everything {
                 permit.add(self.allowing(need)?);
             }

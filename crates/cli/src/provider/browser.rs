@@ -70,8 +70,9 @@ pub(crate) async fn by_browser(
     })??;
     let send = |request| call(http, request);
     let exchange = client.exchange_code(AuthorizationCode::new(code)).set_pkce_verifier(verifier);
+    let issued_at = Timestamp::now();
     let answer = exchange.request_async(&send).await.map_err(failed)?;
-    Ok((Grant::new(&answer, Timestamp::now())?, nonce))
+    Ok((Grant::new(&answer, issued_at)?, nonce))
 }
 
 /// Gets the address opened, and then waits without end unless the terminal is gone.

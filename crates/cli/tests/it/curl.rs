@@ -31,7 +31,7 @@ async fn the_token_is_in_no_argument_and_in_no_variable() {
     let mut home = Home::logged_in(&proxy, &provider).await;
     let programs = home.path().join("bin");
     std::fs::create_dir(&programs).unwrap();
-    let script = "#!/bin/sh\necho \"arguments: $*\"; env; echo 'config:'; cat \"$2\"\n";
+    let script = "#!/bin/sh\necho \"arguments: $*\"; env; echo 'config:'; cat \"$3\"\n";
     std::fs::write(programs.join("curl"), script).unwrap();
     std::fs::set_permissions(programs.join("curl"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
@@ -53,6 +53,9 @@ async fn the_token_goes_to_no_other_server() {
     home.run(&["curl", &address]).await.failed(2);
     home.run(&["curl", "/_search", &address]).await.failed(2);
     home.run(&["curl", "/_search", "--url", &address]).await.failed(2);
+    home.run(&["curl", "/_search", "-s", &other.address.to_string()]).await.failed(2);
+    std::fs::write(home.path().join(".curlrc"), format!("url = {address}\n")).unwrap();
+    home.run(&["curl", "/_search", "--silent"]).await.ok();
     // The context is pointed elsewhere by hand.
     let config = home.read("config.yaml").replace(&proxy.url(), &address);
     std::fs::write(home.file("config.yaml"), config).unwrap();

@@ -27,6 +27,22 @@ pub(crate) fn bodies() -> Vec<Vec<u8>> {
     numbered.map(|(body, operation)| [&[operation, 7], body.as_bytes()].concat()).collect()
 }
 
+/// Request lines without a body, and bodies behind theirs.
+pub(crate) fn dashboards_requests() -> Vec<Vec<u8>> {
+    let rows = include_str!("../../../dashboards/tests/requests.tsv").lines();
+    let lines = rows.filter(|row| !row.starts_with('#')).map(|row| {
+        let columns: Vec<&str> = row.split('\t').take(3).collect();
+        columns.join(" ")
+    });
+    let blocks = include_str!("../../../dashboards/tests/bodies.txt").split("\n=== ").skip(1);
+    let bodies = blocks.filter_map(|block| {
+        let request = block.split_once('\n')?.1.split("\n->").next()?;
+        Some(request.replace("\\r", "\r"))
+    });
+    let numbered = lines.chain(bodies).zip((0..=u8::MAX).cycle());
+    numbered.map(|(request, cut)| [&[cut], request.as_bytes()].concat()).collect()
+}
+
 pub(crate) fn query_texts() -> Vec<Vec<u8>> {
     let texts = [
         "SELECT a, b FROM logs WHERE c = 'x' ORDER BY d",

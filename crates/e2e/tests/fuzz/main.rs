@@ -4,6 +4,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fuzz target reports by panicking")]
 
 mod corpus;
+#[path = "../../../../fuzz/src/dashboards.rs"]
+#[expect(unreachable_pub, reason = "public for the fuzz targets, which are crates of their own")]
+mod dashboards_requests;
 #[path = "../../../../fuzz/src/guard.rs"]
 #[expect(unreachable_pub, reason = "public for the fuzz targets, which are crates of their own")]
 mod guard;
@@ -68,6 +71,11 @@ fn body() {
 #[test]
 fn query_text() {
     fuzz("query_text", requests::query_text, &corpus::query_texts());
+}
+
+#[test]
+fn dashboards_request() {
+    fuzz("dashboards_request", dashboards_requests::dashboards, &corpus::dashboards_requests());
 }
 
 #[test]

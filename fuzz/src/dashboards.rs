@@ -1,0 +1,42 @@
+//! What reads requests for OpenSearch Dashboards, over any bytes. Panics when a promise is broken.
+
+use rest::{BodyLimits, BodyRefusal, Inquiry, Need, Place, Resource};
+
+/// The first byte says where the body is cut. Then come method, target and media type, separated by spaces, and after a line
+/// feed the body.
+pub fn dashboards(bytes: &[u8]) {
+    let [cut, request @ ..] = bytes else { return };
+    let line = request.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let body = request.get(line.len() + 1..).unwrap_or_default();
+    let Ok(line) = std::str::from_utf8(line) else { return };
+    let mut words = line.splitn(3, ' ');
+    let (Some(method), Some(target), media) = (words.next(), words.next(), words.next()) else { return };
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let Ok(inquiry) = dashboards::inquire(method, path, query, media) else { return };
+    let plain = path.is_ascii() && !path.contains("//") && !path.contains(['\\', '#']);
+    assert!(plain, "a path with two readings passed");
+    assert!(!inquiry.needs.is_empty() || inquiry.body.is_some(), "a request that needs nothing passed");
+    let whole = read(&inquiry, &[body]);
+    if matches!(inquiry.operation.place, Place::Body | Place::Handle) {
+        let found = whole.as_ref().map(Vec::as_slice).unwrap_or_default();
+        let mut needs = inquiry.needs.iter().chain(found);
+        let of_dashboards = |need: &Need| matches!(need.on, Resource::Dashboards { .. });
+        assert!(!needs.any(of_dashboards), "what goes on to the engine is judged by scopes for Dashboards");
+    }
+    let (first, second) = body.split_at(usize::from(*cut) % (body.len() + 1));
+    let single: Vec<&[u8]> = body.chunks(1).collect();
+    assert_eq!(whole, read(&inquiry, &[first, second]), "the pieces of a body matter");
+    assert_eq!(whole, read(&inquiry, &single), "the pieces of a body matter");
+}
+
+fn read(inquiry: &Inquiry, pieces: &[&[u8]]) -> Result<Vec<Need>, BodyRefusal> {
+    let mut needs = Vec::new();
+    if let Some(plan) = &inquiry.body {
+        let mut reader = plan.reader(BodyLimits { text: 256, line: 256, keys: 16, depth: 20 });
+        for piece in pieces {
+            reader.feed(piece, &mut needs)?;
+        }
+        reader.finish(&mut needs)?;
+    }
+    Ok(needs)
+}

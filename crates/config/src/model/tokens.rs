@@ -65,6 +65,7 @@ pub struct OpenSearchStore {
     /// Further secrets with which documents are read, but not written. To change the secret: add the new one here for every proxy,
     /// then exchange the two, and remove the old one when no token and no revocation of before is kept any more.
     #[serde(default)]
+    #[schemars(extend("default" = serde_json::json!([])))]
     pub other_secrets: Vec<Secret>,
     /// How long managed tokens are accepted while the proxy cannot learn what others revoked. Beyond, none is.
     #[serde(default = "max_stale")]

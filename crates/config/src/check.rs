@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::{parts::Parts, report::Findings, tree::At};
 
+mod api_token;
 mod catalogue;
 mod cluster;
 mod dashboards;

@@ -10,8 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+mod api_token;
 mod dashboards;
 
+pub use self::api_token::{ApiToken, Fallback, TokenAdmin, TokenAdminUser};
 pub use self::dashboards::{
     Dashboards, DashboardsHealth, FixedTenant, Tenant, TenantChoice, TenantClaim, TenantMapping,
 };
@@ -339,6 +341,8 @@ pub struct Cluster {
 pub enum Identity {
     /// A JWT of a few minutes signed by the proxy, for the engine's `jwt` domain.
     SignedJwt(SignedJwt),
+    /// API tokens of the engine (3.7 and later), which the proxy makes, renews and revokes.
+    ApiToken(ApiToken),
     /// Users created in the engine beforehand, by basic authentication.
     BackendUser(BackendUsers),
     /// The engine's `proxy` or `extended-proxy` domain.

@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::api_token::Mark;
+
 /// What is sent to the engine in place of the caller's own credential.
 ///
 /// Holds one `Authorization` header, or none for `proxy_headers`. All values are marked sensitive; `Debug` shows the
@@ -13,6 +15,8 @@ pub struct Credential {
     name: Arc<str>,
     roles: Arc<[Arc<str>]>,
     headers: Headers,
+    kind: &'static str,
+    token: Option<Mark>,
 }
 
 /// Nearly every credential is one `Authorization` header: no allocation for that one.
@@ -25,7 +29,7 @@ enum Headers {
 impl Credential {
     pub(crate) fn authorization(name: Arc<str>, roles: Arc<[Arc<str>]>, mut value: HeaderValue) -> Self {
         value.set_sensitive(true);
-        Self { name, roles, headers: Headers::Authorization(value) }
+        Self { name, roles, headers: Headers::Authorization(value), kind: "", token: None }
     }
 
     pub(crate) fn named(
@@ -36,7 +40,32 @@ impl Credential {
         for (_, value) in &mut headers {
             value.set_sensitive(true);
         }
-        Self { name, roles, headers: Headers::Named(headers) }
+        Self { name, roles, headers: Headers::Named(headers), kind: "", token: None }
+    }
+
+    /// Says of which identity it is.
+    pub(crate) fn of(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Says which token of the engine it is.
+    pub(crate) fn with_token(self, mark: Mark) -> Self {
+        Self { token: Some(mark), ..self }
+    }
+
+    /// The token of the engine that it is, if it is one.
+    pub(crate) fn token(&self) -> Option<&Mark> {
+        self.token.as_ref()
+    }
+
+    /// Whether it is a token of the engine's own, of the identity `api_token`.
+    pub fn is_engine_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// The configuration key of the identity that it is of, for audit records: of the fallback, where that is used.
+    pub fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// The name under which the engine will know the caller, for the audit record.
@@ -75,6 +104,8 @@ impl fmt::Debug for Credential {
             .field("name", &self.name)
             .field("roles", &self.roles)
             .field("headers", &names)
+            .field("kind", &self.kind)
+            .field("token", &self.token)
             .finish()
     }
 }

@@ -6,8 +6,11 @@ use access::BackendUserConflict;
 use http::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 
+use transport::TlsError;
+
 use crate::{
-    AttributeError, BackendUsers, Caller, Credential, KeyError, ProxyHeaders, SignedJwt, engine_user_name,
+    ApiTokenError, ApiTokens, AttributeError, BackendUsers, Caller, Credential, KeyError, ProxyHeaders,
+    SignedJwt, engine_user_name,
 };
 
 /// As whom the proxy speaks to one cluster's engine.
@@ -15,6 +18,8 @@ use crate::{
 pub enum EngineIdentity {
     /// A short-lived JWT signed by the proxy, for the engine's `jwt` domain.
     SignedJwt(SignedJwt),
+    /// Tokens of the engine's own, and what stands in for them.
+    ApiToken(ApiTokenIdentity),
     /// Engine users made beforehand, by basic authentication.
     BackendUser(BackendUsers),
     /// The engine's `proxy` or `extended-proxy` domain.
@@ -23,8 +28,27 @@ pub enum EngineIdentity {
     Forward,
 }
 
+/// The identity `api_token` with its fallback.
+#[derive(Debug)]
+pub struct ApiTokenIdentity {
+    tokens: Arc<ApiTokens>,
+    fallback: Option<Box<EngineIdentity>>,
+}
+
 impl EngineIdentity {
     /// Reads keys and checks names. Fails at start, not at the first request.
+    pub fn for_cluster(cluster: &config::model::Cluster) -> Result<Self, IdentityError> {
+        let config::model::Identity::ApiToken(settings) = &cluster.identity else {
+            return Self::from_config(&cluster.identity);
+        };
+        let fallback = settings.fallback.as_ref().map(|fallback| Self::from_config(&fallback.identity()));
+        Ok(Self::ApiToken(ApiTokenIdentity {
+            tokens: Arc::new(ApiTokens::from_config(cluster, settings)?),
+            fallback: fallback.transpose()?.map(Box::new),
+        }))
+    }
+
+    /// As [`for_cluster`](Self::for_cluster), for identities that need no more of the cluster. `api_token` calls its nodes and is none.
     pub fn from_config(identity: &config::model::Identity) -> Result<Self, IdentityError> {
         use config::model::Identity;
         Ok(match identity {
@@ -32,16 +56,61 @@ impl EngineIdentity {
             Identity::BackendUser(settings) => Self::BackendUser(BackendUsers::from_config(settings)?),
             Identity::ProxyHeaders(settings) => Self::ProxyHeaders(ProxyHeaders::from_config(settings)?),
             Identity::Forward(_) => Self::Forward,
+            Identity::ApiToken(_) => return Err(IdentityError::NeedsCluster),
         })
     }
 
-    /// The credential for one request. Does no I/O; a signature is made only when no fresh token is cached.
+    /// The credential for one request. Does no I/O; a signature is made only when no fresh token is cached. Of `api_token`, the token
+    /// at hand.
     pub fn credential(&self, caller: &Caller<'_>) -> Result<Credential, IdentityError> {
-        match self {
+        let credential = match self {
             Self::SignedJwt(identity) => identity.credential(caller),
             Self::BackendUser(identity) => identity.credential(caller),
             Self::ProxyHeaders(identity) => identity.credential(caller),
             Self::Forward => forward(caller),
+            Self::ApiToken(identity) => {
+                identity.tokens.at_hand(caller).ok_or(IdentityError::ApiToken(ApiTokenError::Ended))
+            }
+        };
+        credential.map(|credential| credential.of(self.kind()))
+    }
+
+    /// The credential for one request. Waits only where the engine has to make a token first.
+    pub async fn obtain(&self, caller: &Caller<'_>) -> Result<Credential, IdentityError> {
+        let Self::ApiToken(identity) = self else { return self.credential(caller) };
+        // Without memory for the long way in every request's future.
+        match Box::pin(identity.tokens.obtain(caller)).await {
+            Ok(credential) => Ok(credential.of(self.kind())),
+            Err(error) => match &identity.fallback {
+                Some(fallback) => {
+                    identity.tokens.fell_back(&error);
+                    fallback.credential(caller)
+                }
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    /// The tokens of `api_token`.
+    pub fn api_tokens(&self) -> Option<&ApiTokens> {
+        match self {
+            Self::ApiToken(identity) => Some(&identity.tokens),
+            _ => None,
+        }
+    }
+
+    /// As whom the proxy asks for itself, and as whom requests go for which there is no token: this identity, or the fallback.
+    pub(crate) fn lasting(&self) -> Result<&Self, IdentityError> {
+        match self {
+            Self::ApiToken(identity) => identity.fallback.as_deref().ok_or(IdentityError::NoFallback),
+            other => Ok(other),
+        }
+    }
+
+    /// Goes on with the tokens of an identity with the same settings.
+    pub fn take_over(&mut self, previous: &Self) {
+        if let (Self::ApiToken(new), Self::ApiToken(old)) = (self, previous) {
+            new.tokens = Arc::clone(&old.tokens);
         }
     }
 
@@ -50,6 +119,9 @@ impl EngineIdentity {
     pub fn trusts(&self, header: &HeaderName) -> bool {
         match self {
             Self::ProxyHeaders(identity) => identity.trusts(header),
+            Self::ApiToken(identity) => {
+                identity.fallback.as_ref().is_some_and(|fallback| fallback.trusts(header))
+            }
             Self::SignedJwt(_) | Self::BackendUser(_) | Self::Forward => false,
         }
     }
@@ -61,6 +133,7 @@ impl EngineIdentity {
             Self::BackendUser(_) => "backend_user",
             Self::ProxyHeaders(_) => "proxy_headers",
             Self::Forward => "forward",
+            Self::ApiToken(_) => "api_token",
         }
     }
 }
@@ -136,6 +209,18 @@ pub enum IdentityError {
     /// The caller's token cannot be a header value.
     #[error("the caller's token cannot be sent in a header")]
     TokenNotAHeader,
+    /// The engine has no token for this request.
+    #[error(transparent)]
+    ApiToken(#[from] ApiTokenError),
+    /// A certificate towards the engine.
+    #[error("TLS towards the engine cannot be set up")]
+    Tls(#[source] Box<TlsError>),
+    /// `api_token` without the nodes to call.
+    #[error("api_token is an identity of a cluster, whose nodes it calls")]
+    NeedsCluster,
+    /// The proxy itself has no identity.
+    #[error("api_token has no name of the proxy's own at the engine: configure a `fallback`")]
+    NoFallback,
     /// The signature could not be made.
     #[error("the token for the engine could not be signed")]
     Sign,
@@ -149,6 +234,7 @@ impl IdentityError {
             | Self::NoBackendUser
             | Self::ConflictingBackendUsers(_)
             | Self::NoToken => 403,
+            Self::ApiToken(error) => error.status(),
             _ => 500,
         }
     }
@@ -163,6 +249,9 @@ impl IdentityError {
             | Self::Lifetime(_)
             | Self::HeaderName(_)
             | Self::UserName(_)
+            | Self::Tls(_)
+            | Self::NeedsCluster
+            | Self::NoFallback
             | Self::Attribute(_) => "identity_configuration",
             Self::Role(_) | Self::HeaderValue => "identity_not_sendable",
             Self::NoBackendUser => "no_backend_user",
@@ -170,6 +259,7 @@ impl IdentityError {
             Self::UnknownBackendUser(_) => "unknown_backend_user",
             Self::NoToken | Self::TokenNotAHeader => "no_token_to_forward",
             Self::Sign => "signing_failed",
+            Self::ApiToken(error) => error.reason(),
         }
     }
 }

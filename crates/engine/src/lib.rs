@@ -12,6 +12,7 @@
 //! [`Setup`] is the engine's side of the same agreement: the authentication domain, one role for each scope, and the
 //! mapping between the two. It can be written as files, as REST calls, applied, and checked against a running engine.
 
+mod api_token;
 mod attributes;
 mod backend_user;
 mod caller;
@@ -26,11 +27,12 @@ mod signed_jwt;
 #[cfg(test)]
 mod testing;
 
+pub use api_token::{ApiTokenError, ApiTokenStats, ApiTokens};
 pub use attributes::{AttributeError, Attributes};
 pub use backend_user::BackendUsers;
 pub use caller::Caller;
 pub use credential::Credential;
-pub use identity::{EngineIdentity, IdentityError};
+pub use identity::{ApiTokenIdentity, EngineIdentity, IdentityError};
 pub use key::{KeyError, KeyKind, SigningKey, generate_key};
 pub use name::engine_user_name;
 pub use proxy_headers::ProxyHeaders;

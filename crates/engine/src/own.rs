@@ -52,12 +52,13 @@ impl EngineIdentity {
         user: Option<&str>,
         now: SystemTime,
     ) -> Result<Credential, IdentityError> {
-        if let Self::BackendUser(users) = self {
+        let lasting = self.lasting()?;
+        if let Self::BackendUser(users) = lasting {
             return users.of(user.ok_or(IdentityError::NoBackendUser)?);
         }
         let mut permit = Permit::default();
         permit.roles.push(Arc::from(role));
-        self.credential(&Caller {
+        lasting.credential(&Caller {
             provider: PROVIDER,
             user_id: Some(name),
             client_id: None,

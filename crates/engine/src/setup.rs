@@ -5,12 +5,13 @@
 //! in the engine what the scopes that allowed it say, and no more, whatever the proxy forwards.
 
 mod api;
+mod api_tokens;
 mod apply;
 mod check;
 mod dashboards;
 mod files;
 mod parts;
-mod permissions;
+pub(crate) mod permissions;
 mod rest_calls;
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,8 @@ pub struct Setup {
     /// The scopes that have a role, with its name.
     scopes: BTreeMap<String, String>,
     passwords: BTreeMap<String, config::value::Secret>,
+    /// Whether the engine has to accept API tokens.
+    api_tokens: bool,
     /// Whether the proxy lists names.
     lists: bool,
     /// Whether the proxy keeps managed tokens in an index.
@@ -108,6 +111,9 @@ pub struct Setup {
 
 /// What the engine needs so that `cluster` of `config` works. Reads the key file of `signed_jwt`.
 pub fn setup(config: &Config, cluster: &Cluster) -> Result<Setup, SetupError> {
+    if let Identity::ApiToken(settings) = &cluster.identity {
+        return api_tokens::setup(config, cluster, settings);
+    }
     let identity = EngineIdentity::from_config(&cluster.identity)
         .map_err(|source| SetupError::Identity { cluster: cluster.name.clone(), source })?;
     let mut setup = Setup {
@@ -122,6 +128,7 @@ pub fn setup(config: &Config, cluster: &Cluster) -> Result<Setup, SetupError> {
         identity,
         scopes: BTreeMap::new(),
         passwords: BTreeMap::new(),
+        api_tokens: false,
         lists: false,
         keeps: false,
     };
@@ -189,8 +196,7 @@ impl Setup {
 
     fn index_role(&mut self, action: Action, target: &Target, text: &str) -> Result<Role, SetupError> {
         let pattern = target.index.to_string();
-        let plain = |c: char| c.is_ascii_alphanumeric() || ".*_-+@~".contains(c);
-        if !pattern.chars().all(plain) {
+        if !permissions::is_plain_pattern(&pattern) {
             return Err(SetupError::Pattern(text.to_owned()));
         }
         let (indices, requests) = self.groups(action);
@@ -317,7 +323,8 @@ impl Setup {
                  callers apart. Prefer `signed_jwt`."
                     .to_owned(),
             ),
-            Identity::Forward(_) => {}
+            // `api_token` has notes of its own.
+            Identity::ApiToken(_) | Identity::Forward(_) => {}
         }
         if self.scopes.is_empty() {
             self.notes.push(

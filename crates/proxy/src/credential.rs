@@ -1,14 +1,25 @@
 //! As whom: the engine credential of an allowed request.
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::SystemTime,
+};
 
 use engine::{Caller, Credential, IdentityError};
-use http::{HeaderName, HeaderValue, Request, Uri, header};
-use http_body::Body as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use secrecy::SecretString;
 
 use crate::{
-    body::Progress, gather::Gathered, headers::text_value, inspect::Inspected, intake::REQUEST_ID,
+    body::{BodyError, Progress},
+    gather::Gathered,
+    headers::text_value,
+    inspect::Inspected,
+    intake::REQUEST_ID,
     snapshot::Destination,
 };
 
@@ -18,9 +29,72 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// upstream takes nothing else.
 #[derive(Debug)]
 pub struct Credentialed {
-    request: Request<Inspected>,
+    request: Request<Outgoing>,
     destination: Destination,
     progress: Arc<Progress>,
+    /// Whether it goes with a token that the engine may have forgotten.
+    may_be_forgotten: bool,
+}
+
+/// The body that the engine gets.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// The client's.
+    Inspected(Inspected),
+    /// None, of a request that is sent once more.
+    Empty,
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Inspected(body) => Pin::new(body).poll_frame(cx),
+            Self::Empty => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Inspected(body) => body.is_end_stream(),
+            Self::Empty => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Inspected(body) => body.size_hint(),
+            Self::Empty => SizeHint::with_exact(0),
+        }
+    }
+}
+
+/// A copy of a request without a body, to be sent again under another credential of the same rights.
+#[derive(Debug)]
+pub struct Spare {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    destination: Destination,
+    progress: Arc<Progress>,
+}
+
+impl Spare {
+    /// The request under `credential`.
+    pub fn with(self, credential: &Credential) -> Credentialed {
+        let Self { method, uri, headers, destination, progress } = self;
+        let mut request = Request::new(Outgoing::Empty);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        credential.apply(request.headers_mut());
+        Credentialed { request, destination, progress, may_be_forgotten: false }
+    }
 }
 
 impl Credentialed {
@@ -34,19 +108,30 @@ impl Credentialed {
         &self.destination
     }
 
+    /// What it takes to send it again, where that can be needed and nothing of a body is lost.
+    pub fn spare(&self) -> Option<Spare> {
+        (self.may_be_forgotten && self.request.body().is_end_stream()).then(|| Spare {
+            method: self.request.method().clone(),
+            uri: self.request.uri().clone(),
+            headers: self.request.headers().clone(),
+            destination: self.destination.clone(),
+            progress: self.progress(),
+        })
+    }
+
     /// The request, for sending.
-    pub(crate) fn into_request(self) -> Request<Inspected> {
+    pub(crate) fn into_request(self) -> Request<Outgoing> {
         self.request
     }
 }
 
 /// The credential under which `gathered` is sent, to be told in the audit record.
-pub fn obtain(gathered: &Gathered, source: IpAddr) -> Result<Credential, IdentityError> {
+pub async fn obtain(gathered: &Gathered, source: IpAddr) -> Result<Credential, IdentityError> {
     let identity = gathered.principal.identity();
     let engine = gathered.cluster.identity();
     let token = matches!(engine, engine::EngineIdentity::Forward)
         .then(|| SecretString::from(gathered.token.expose().to_owned()));
-    engine.credential(&Caller {
+    let caller = Caller {
         provider: &identity.provider,
         user_id: identity.user_id.as_deref(),
         client_id: identity.client_id.as_deref(),
@@ -56,7 +141,8 @@ pub fn obtain(gathered: &Gathered, source: IpAddr) -> Result<Credential, Identit
         source,
         token: token.as_ref(),
         now: SystemTime::now(),
-    })
+    };
+    engine.obtain(&caller).await
 }
 
 /// Turns `gathered` into the request that the engine gets.
@@ -74,7 +160,8 @@ pub fn apply(
         Destination::Dashboards(dashboards) => dashboards.target(target)?,
     };
     let length_unknown = !body.is_end_stream() && body.size_hint().exact().is_none();
-    let mut request = Request::builder().method(method).uri(Uri::from(target)).body(body)?;
+    let mut request =
+        Request::builder().method(method).uri(Uri::from(target)).body(Outgoing::Inspected(body))?;
     *request.headers_mut() = cleaned;
     let headers = request.headers_mut();
     if length_unknown {
@@ -87,5 +174,5 @@ pub fn apply(
     }
     headers.insert(REQUEST_ID, text_value(request_id));
     credential.apply(headers);
-    Ok(Credentialed { request, destination, progress })
+    Ok(Credentialed { request, destination, progress, may_be_forgotten: credential.is_engine_token() })
 }

@@ -44,6 +44,7 @@ pub mod pipeline;
 pub mod principal;
 pub mod record;
 pub mod reload;
+pub mod renewal;
 pub mod respond;
 mod response_body;
 pub mod server;

@@ -28,6 +28,7 @@ use crate::{
     listener::Peer,
     metrics::Metrics,
     record::Entry,
+    renewal,
     respond::{Addressed, Rejection, ResponseBody, needed_scope},
     snapshot::{Cluster, Limits, Snapshot},
     token_api,
@@ -237,11 +238,11 @@ impl Proxy {
             return Err(broken(&request_body, findings)
                 .unwrap_or_else(|| Rejection::Internal(format!("the body: {error}"))));
         }
-        let identity = credential::obtain(&gathered, source).map_err(Rejection::Identity)?;
+        let identity = credential::obtain(&gathered, source).await.map_err(Rejection::Identity)?;
         entry.allowed(
             gathered.permit().scopes.iter().map(ToString::to_string).collect(),
             audit::EngineIdentity {
-                kind: cluster.identity().kind().into(),
+                kind: identity.kind().into(),
                 user: identity.name().to_owned(),
                 roles: identity.roles().iter().map(ToString::to_string).collect(),
             },
@@ -251,10 +252,16 @@ impl Proxy {
 
         let changing = cluster.names().filter(|_| changes_names).map(Names::changing);
         let destination = credentialed.destination().clone();
+        let spare = credentialed.spare();
         let answer = cluster.upstream_of(&destination).send(credentialed).await.map_err(|error| {
             // What looks like the engine breaking off may be the client's body doing so, or what stands in it.
             broken(&request_body, findings).unwrap_or(Rejection::Upstream(error))
         })?;
+        let (answer, renewed) =
+            renewal::settle(cluster, &destination, &identity, spare, answer).await?;
+        if let Some(renewed) = renewed {
+            entry.renewed(renewed.name());
+        }
         if answer.response.status().is_client_error()
             && let Some(changing) = changing
         {

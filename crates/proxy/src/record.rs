@@ -145,6 +145,15 @@ impl Entry {
         });
     }
 
+    /// The request was sent once more, as this engine user.
+    pub fn renewed(&mut self, user: &str) {
+        self.note(|record| {
+            if let Some(identity) = &mut record.engine_identity {
+                user.clone_into(&mut identity.user);
+            }
+        });
+    }
+
     /// The request was refused or failed.
     pub fn refused(&mut self, decision: Decision, layer: &'static str, reason: &'static str, detail: String) {
         self.refusal = Some((layer, reason));

@@ -249,7 +249,7 @@ fn connection_files(config: &Config) -> BTreeSet<&Path> {
             cluster.client_certificate.as_ref(),
             dashboards.and_then(|dashboards| dashboards.client_certificate.as_ref()),
         ];
-        let pairs = certificates.into_iter().flatten();
+        let pairs = certificates.into_iter().flatten().chain(cluster.identity.admin_certificate());
         files.extend(pairs.flat_map(|files| [files.certificate.as_path(), &files.private_key]));
     }
     files

@@ -46,6 +46,12 @@ pub enum Rejection {
         /// Whose node that is.
         destination: Destination,
     },
+    /// The engine had forgotten the token that the request went with. It has it again, or another, but the request cannot be sent
+    /// again; the engine acted on none of it.
+    TokenRenewed {
+        /// The node that answered 401.
+        node: String,
+    },
     /// The client's body broke off before the engine answered, so the engine acted on none of it.
     Body {
         /// It stood still for longer than the limit.
@@ -180,6 +186,13 @@ impl Rejection {
                 verdict
             }
             Self::IdentityRefused { node, destination } => of_refused_identity(node, destination),
+            Self::TokenRenewed { node } => {
+                let detail = "the engine did not know the proxy's token, which has been renewed; send the request again";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let mut verdict = Verdict::new(status, "identity", "api_token_renewed", detail.to_owned());
+                verdict.cause = Some(format!("node {node} answered 401"));
+                verdict
+            }
             Self::Body { stalled: true } => {
                 let detail = "the body of the request stood still for too long".to_owned();
                 Verdict::new(StatusCode::REQUEST_TIMEOUT, "request", "request_body_stalled", detail)

@@ -1,6 +1,6 @@
 //! The server from configuration to the last byte: start, run, reload, drain.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, thread};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use audit::{AuditError, AuditLog, Sink, WhenFull};
 use config::{Loaded, model};
@@ -17,6 +17,9 @@ use crate::{
     token_api,
     trace::{Tracer, TracerError},
 };
+
+/// How long revoking the engine's tokens of one cluster may take when stopping.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 /// Why the server does not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +154,11 @@ impl Server {
         )
         .await;
         drop(watching);
+        for cluster in self.proxy.snapshot().clusters() {
+            if let Some(tokens) = cluster.identity().api_tokens() {
+                tokens.close(CLOSE_TIME).await;
+            }
+        }
         if let Some(service) = self.proxy.snapshot().token_service() {
             token_api::settle(service.tokens()).await;
         }

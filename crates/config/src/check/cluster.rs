@@ -6,7 +6,7 @@ use ::url::Url;
 use claims::ClaimPath;
 
 use super::{
-    Semantic, catalogue, dashboards, unique,
+    Semantic, api_token, catalogue, dashboards, unique,
     url::{self, Http, Shape},
 };
 use crate::{
@@ -52,6 +52,7 @@ pub(super) fn check(clusters: &Section<Cluster>, findings: &mut Semantic<'_, '_>
         );
         health_path(at, &cluster.health.path, findings);
         identity(&at.key("identity"), &cluster.identity, findings);
+        api_token::check(at, cluster, findings);
         catalogue::check(at, cluster, findings);
         dashboards::check(at, cluster, findings);
     }
@@ -98,12 +99,13 @@ pub(super) fn health_path(at: &At, path: &str, findings: &mut Semantic<'_, '_>) 
     }
 }
 
-fn identity(at: &At, identity: &Identity, findings: &mut Semantic<'_, '_>) {
+pub(super) fn identity(at: &At, identity: &Identity, findings: &mut Semantic<'_, '_>) {
     match identity {
         Identity::SignedJwt(jwt) => signed_jwt(&at.key("signed_jwt"), jwt, findings),
         Identity::BackendUser(users) => backend_user(&at.key("backend_user"), users, findings),
         Identity::ProxyHeaders(headers) => proxy_headers(&at.key("proxy_headers"), headers, findings),
-        Identity::Forward(_) => {}
+        // Checked with the cluster.
+        Identity::ApiToken(_) | Identity::Forward(_) => {}
     }
 }
 

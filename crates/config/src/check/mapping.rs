@@ -189,7 +189,7 @@ fn check_role(at: &At, role: &str, clusters: &[&Cluster], findings: &mut Semanti
             "give a backend role as the engine's `roles_mapping` has it",
         );
     }
-    let in_header = clusters.iter().any(|cluster| matches!(cluster.identity, Identity::ProxyHeaders(_)));
+    let in_header = clusters.iter().any(|cluster| cluster.identity.proxy_headers().is_some());
     if in_header && !role.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',') {
         findings.error(
             at,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     AdminAccess, ApiError, ORDER, RestCall, Setup,
     api::{Api, Current},
-    check,
+    api_tokens, check,
     rest_calls::{ACTION_GROUPS, INTERNAL_USERS, ROLES, ROLES_MAPPING, entries, patch},
 };
 
@@ -86,6 +86,7 @@ fn calls(setup: &Setup, current: &Current, with_users: bool) -> Vec<RestCall> {
     calls
         .into_iter()
         .filter_map(|(path, entries)| patch(path, entries))
+        .chain((setup.api_tokens && !api_tokens::are_enabled(&current.config)).then(api_tokens::enable))
         .chain(domain_call(setup, current))
         .collect()
 }

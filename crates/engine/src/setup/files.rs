@@ -61,10 +61,18 @@ impl Setup {
     }
 
     fn config(&self) -> Value {
-        let Some(domain) = &self.domain else { return json!({}) };
-        let mut dynamic = json!({ "authc": { domain.name.as_str(): domain.value(ORDER) } });
-        if let Some(xff) = domain.xff() {
-            dynamic["http"] = json!({ "xff": xff });
+        let mut dynamic = Map::new();
+        if self.api_tokens {
+            dynamic.insert("api_tokens".to_owned(), json!({ "enabled": true }));
+        }
+        if let Some(domain) = &self.domain {
+            if let Some(xff) = domain.xff() {
+                dynamic.insert("http".to_owned(), json!({ "xff": xff }));
+            }
+            dynamic.insert("authc".to_owned(), json!({ domain.name.as_str(): domain.value(ORDER) }));
+        }
+        if dynamic.is_empty() {
+            return json!({});
         }
         json!({ "config": { "dynamic": dynamic } })
     }

@@ -7,7 +7,7 @@
 use rest::Action;
 
 /// Every caller may greet the engine (`GET /`), as clients do on connecting.
-pub(super) const GREETING: &str = "cluster:monitor/main";
+pub(crate) const GREETING: &str = "cluster:monitor/main";
 
 /// `GET /_resolve/index`, on every index: the names of indices, aliases and data streams, and nothing that is in them.
 pub(super) const LISTING: &str = "indices:admin/resolve/index";
@@ -26,16 +26,21 @@ pub(super) const TOKENS: &[&str] = &[
 /// For the same, on the cluster: a bulk request is first judged as a whole.
 pub(super) const TOKENS_ON_CLUSTER: &[&str] = &["indices:data/write/bulk"];
 
+/// Whether the engine reads this pattern of a scope as the proxy does: no regular expression, no placeholder.
+pub(crate) fn is_plain_pattern(pattern: &str) -> bool {
+    pattern.chars().all(|c| c.is_ascii_alphanumeric() || ".*_-+@~".contains(c))
+}
+
 /// What an action on indices needs, as two action groups.
-pub(super) struct IndexAction {
+pub(crate) struct IndexAction {
     /// On the indices of the scope's pattern.
-    pub(super) on_indices: &'static [&'static str],
+    pub(crate) on_indices: &'static [&'static str],
     /// On the cluster: requests that name several indices are first judged as a whole, then for each index.
-    pub(super) on_cluster: &'static [&'static str],
+    pub(crate) on_cluster: &'static [&'static str],
 }
 
 /// Permissions for `<action>:<pattern>`.
-pub(super) fn of_indices(action: Action) -> IndexAction {
+pub(crate) fn of_indices(action: Action) -> IndexAction {
     match action {
         Action::Read => IndexAction {
             on_indices: &[
@@ -121,7 +126,7 @@ pub(super) fn of_indices(action: Action) -> IndexAction {
 }
 
 /// Permissions for `<action>:cluster`, all on the cluster.
-pub(super) fn of_cluster(action: Action) -> &'static [&'static str] {
+pub(crate) fn of_cluster(action: Action) -> &'static [&'static str] {
     match action {
         Action::Read => &[
             "cluster:admin/component_template/get",

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{ORDER, Setup};
+use super::{ORDER, Setup, api_tokens};
 
 /// A call of the security API that an administrator can make.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,6 +42,7 @@ impl Setup {
         ]
         .into_iter()
         .filter_map(|(path, entries)| patch(path, entries))
+        .chain(self.api_tokens.then(api_tokens::enable))
         .chain(self.domain_call(ORDER, true))
         .collect()
     }

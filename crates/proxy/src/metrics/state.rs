@@ -6,6 +6,7 @@ use std::{
     time::SystemTime,
 };
 
+use engine::ApiTokenStats;
 use oidc::ProviderStatus;
 use prometheus_client::{
     collector::Collector,
@@ -35,6 +36,12 @@ struct ClusterLabel {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct FallbackLabels {
+    cluster: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct NodeLabels {
     cluster: String,
     node: String,
@@ -58,6 +65,7 @@ impl Collector for StateCollector {
         scrape.providers(&snapshot)?;
         scrape.nodes(&snapshot)?;
         scrape.catalogues(&snapshot)?;
+        scrape.api_tokens(&snapshot)?;
         scrape.audit(&proxy.audit().stats())?;
         match self.certificate.as_ref().and_then(|certificate| certificate.not_after()) {
             Some(not_after) => scrape.certificate(not_after),
@@ -162,6 +170,44 @@ impl Scrape<'_> {
         let failures = each(|status| Some(float(status.failures)));
         let help = "Listings of names that failed";
         self.family("catalogue_refresh_failures", help, MetricType::Counter, failures)
+    }
+
+    fn api_tokens(&mut self, snapshot: &Snapshot) -> fmt::Result {
+        let all: Vec<(ClusterLabel, ApiTokenStats)> = snapshot
+            .clusters()
+            .iter()
+            .filter_map(|cluster| {
+                let label = ClusterLabel { cluster: cluster.name().to_owned() };
+                Some((label, cluster.identity().api_tokens()?.stats()))
+            })
+            .collect();
+        let each = |value: fn(&ApiTokenStats) -> f64| {
+            all.iter().map(move |(label, stats)| (label.clone(), value(stats)))
+        };
+        let usable = each(|stats| f64::from(u8::from(stats.usable)));
+        let help = "1 while the engine makes API tokens, as far as is known";
+        self.family("api_tokens_usable", help, MetricType::Gauge, usable)?;
+        let help = "API tokens of the engine held";
+        self.family("api_tokens_held", help, MetricType::Gauge, each(|stats| size(stats.held)))?;
+        let help = "API tokens that the engine remembers of everybody, ended ones too";
+        self.family("api_tokens_places", help, MetricType::Gauge, each(|stats| float(stats.places)))?;
+        let counted: [(&str, &str, fn(&ApiTokenStats) -> f64); 5] = [
+            ("api_tokens_made", "API tokens made", |stats| float(stats.made)),
+            ("api_tokens_revoked", "API tokens revoked", |stats| float(stats.revoked)),
+            ("api_tokens_deleted", "Places of ended API tokens freed", |stats| float(stats.deleted)),
+            ("api_tokens_failures", "API tokens that the engine did not make", |stats| float(stats.failures)),
+            ("api_tokens_heals", "Times that a node had forgotten its API tokens", |stats| float(stats.heals)),
+        ];
+        for (name, help, value) in counted {
+            self.family(name, help, MetricType::Counter, each(value))?;
+        }
+        let fallbacks = all.iter().flat_map(|(label, stats)| {
+            stats.fallbacks().map(|(reason, count)| {
+                (FallbackLabels { cluster: label.cluster.clone(), reason }, float(count))
+            })
+        });
+        let help = "Requests under the fallback of API tokens";
+        self.family("api_tokens_fallbacks", help, MetricType::Counter, fallbacks)
     }
 
     fn audit(&mut self, audit: &audit::Stats) -> fmt::Result {

@@ -116,7 +116,8 @@ pub fn build(
             tasks.push(Task::spawn(Arc::clone(&upstream).watch_health()));
             upstream
         };
-        let cluster = cluster(&config, index, settings, upstream, names.as_deref())?;
+        let identity = identity(settings, kept.map(|(cluster, _)| cluster.identity()))?;
+        let cluster = cluster(&config, index, settings, upstream, identity, names.as_deref())?;
         clusters.push(Arc::new(Cluster { dashboards, ..cluster }));
     }
     let policies = config.tokens.as_ref().map(|settings| token_api::policies(&config, settings)).transpose();
@@ -257,16 +258,27 @@ fn algorithm(algorithm: model::Algorithm) -> oidc::Algorithm {
     }
 }
 
+/// Made anew, so that a new key signs at once, but going on with the engine's tokens of `kept`, whose settings are the same.
+fn identity(
+    settings: &model::Cluster,
+    kept: Option<&EngineIdentity>,
+) -> Result<Arc<EngineIdentity>, BuildError> {
+    let mut identity = EngineIdentity::for_cluster(settings)
+        .map_err(|source| BuildError::Identity { cluster: settings.name.clone(), source })?;
+    if let Some(kept) = kept {
+        identity.take_over(kept);
+    }
+    Ok(Arc::new(identity))
+}
+
 fn cluster(
     config: &model::Config,
     index: usize,
     settings: &model::Cluster,
     upstream: Arc<Upstream>,
+    identity: Arc<EngineIdentity>,
     previous: Option<&Names>,
 ) -> Result<Cluster, BuildError> {
-    let identity = EngineIdentity::from_config(&settings.identity)
-        .map(Arc::new)
-        .map_err(|source| BuildError::Identity { cluster: settings.name.clone(), source })?;
     let names = settings.catalogue.as_ref().map(|catalogue| {
         let lister = Lister::new(settings, catalogue.user.as_deref(), Arc::clone(&identity));
         Ok(Names::watch(catalogue, &settings.name, lister?, previous))
@@ -347,15 +359,12 @@ fn public_base(public_url: &Url, hosts: &[String]) -> String {
 }
 
 fn reserved(identity: &model::Identity) -> Reserved {
-    match identity {
-        model::Identity::ProxyHeaders(settings) => Reserved::new(
+    identity.proxy_headers().map_or_else(Reserved::default, |settings| {
+        Reserved::new(
             [settings.user_header.as_str(), settings.roles_header.as_str()],
             [settings.attribute_prefix.as_str()],
-        ),
-        model::Identity::SignedJwt(_) | model::Identity::BackendUser(_) | model::Identity::Forward(_) => {
-            Reserved::default()
-        }
-    }
+        )
+    })
 }
 
 /// What a client may sensibly ask for: the scope strings that mappings name exactly, and those the cluster lists.

@@ -13,9 +13,9 @@ use hyper::{
 };
 
 use super::node::Node;
-use crate::inspect::Inspected;
+use crate::credential::Outgoing;
 
-pub(super) type Sender = SendRequest<Inspected>;
+pub(super) type Sender = SendRequest<Outgoing>;
 
 /// Idle connections, the most recently used at the back.
 #[derive(Debug)]
@@ -90,8 +90,8 @@ impl Lease {
 
     pub(super) async fn send(
         &mut self,
-        request: Request<Inspected>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Inspected>>> {
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
         match &mut self.sender {
             Some(sender) => sender.try_send_request(request).await,
             // `release` takes the lease by value, so a lease that can be asked to send has its sender.

@@ -5,7 +5,7 @@ use access::Scope;
 use super::{applicable, known};
 use crate::{
     check::Semantic,
-    model::{BackendUsers, Cluster, Identity, Mapping},
+    model::{BackendUsers, Cluster, Mapping},
     parts::Parts,
     tree::At,
 };
@@ -83,8 +83,5 @@ pub(super) fn native(parts: &Parts, findings: &mut Semantic<'_, '_>) {
 }
 
 fn users(cluster: &Cluster) -> Option<&BackendUsers> {
-    match &cluster.identity {
-        Identity::BackendUser(users) => Some(users),
-        Identity::SignedJwt(_) | Identity::ProxyHeaders(_) | Identity::Forward(_) => None,
-    }
+    cluster.identity.backend_users()
 }

@@ -7,6 +7,7 @@ use super::Finding;
 use crate::setup::{
     Domain, Setup,
     api::Current,
+    api_tokens,
     apply::{keep_mapping_additions, keep_role_additions},
     rest_calls::entries,
 };
@@ -15,6 +16,14 @@ const APPLY: &str = "run `engine-setup --apply`, or add the entry that `engine-s
 
 pub(super) fn compare(setup: &Setup, current: &Current) -> Vec<Finding> {
     let mut findings = domain(setup, &current.config);
+    if setup.api_tokens {
+        let what = "the engine accepts API tokens";
+        findings.push(if api_tokens::are_enabled(&current.config) {
+            Finding::ok(what)
+        } else {
+            Finding::missing(what, "`api_tokens.enabled: true`, of engine 3.7 or later", APPLY)
+        });
+    }
     let same: fn(&mut Value, &Value) = |_, _| {};
     for (kind, wanted, present, merge) in [
         ("action group", entries(&setup.action_groups), &current.action_groups, same),

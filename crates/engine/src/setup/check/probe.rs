@@ -46,7 +46,8 @@ pub(super) async fn probe(setup: &Setup, current: &Current, api: &Api<'_>) -> Re
 fn probes<'a>(setup: &'a Setup, current: &'a Current) -> Vec<Probe<'a>> {
     let everyones = everyones_roles(&current.roles_mapping);
     match &setup.identity {
-        EngineIdentity::Forward => Vec::new(),
+        // Of `api_token`, the fallback is tried.
+        EngineIdentity::Forward | EngineIdentity::ApiToken(_) => Vec::new(),
         EngineIdentity::BackendUser(users) => setup
             .internal_users
             .iter()

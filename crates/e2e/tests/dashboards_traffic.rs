@@ -144,6 +144,43 @@ async fn that_it_is_away_is_told_and_does_not_take_the_engine_away() {
     .await;
 }
 
+/// The script of `examples`, with the curl of this machine.
+async fn deploy(world: &World, token: &str, urls: &[String]) -> std::process::Output {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    world.proxy.files().write(
+        "dashboards.ndjson",
+        &format!("{}\n", json!({"type": "dashboard", "id": "1", "attributes": {}})),
+    );
+    let mut script = tokio::process::Command::new("sh");
+    script.arg(root.join("examples/deploy-dashboards.sh")).arg(world.proxy.files().path("dashboards.ndjson"));
+    script.args(urls).env("TOKEN", token).env("CURL_CA_BUNDLE", world.proxy.ca()).env("no_proxy", "*");
+    script.output().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_script_of_the_examples_deploys_and_fails_where_it_is_refused() {
+    let world = World::start().await;
+    let good = format!("https://localhost:{}", world.proxy.address.port());
+    let workspace = format!("{good}/w/ops");
+    let both = [good.clone(), workspace.clone()];
+    let output = deploy(&world, &world.provider.token("write:dashboards"), &both).await;
+    let (told, complaints) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}{complaints}");
+    assert_eq!(told.matches("\"successCount\":1").count(), 2, "{told}");
+    let seen = world.dashboards.seen();
+    let [first, second] = &seen[..] else { panic!("{seen:?}") };
+    assert!(first.target.starts_with("/api/") && second.target.starts_with("/w/ops/api/"));
+
+    // One is refused, the other is done.
+    let output = deploy(&world, &world.provider.token("write:dashboards/ops"), &both).await;
+    let (told, complaints) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{told}{complaints}");
+    assert!(told.contains(&workspace) && complaints.contains("needed_scope"), "{told}{complaints}");
+    assert_eq!(world.dashboards.seen().len(), 3);
+}
+
 /// A server that answers everything with a first part at once, and with the rest when it is told to.
 async fn in_two_parts() -> (std::net::SocketAddr, Arc<Notify>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -22,7 +22,8 @@ use crate::value::{ByteSize, ClaimPathForm, Duration, Secret};
 mod tokens;
 
 pub use tokens::{
-    EmbeddedStore, OpenSearchStore, TokenApproval, TokenCondition, TokenPolicy, TokenStore, Tokens,
+    EmbeddedStore, OpenSearchStore, TokenApproval, TokenCondition, TokenNotify, TokenPolicy, TokenStore,
+    Tokens,
 };
 
 /// Form of the names of providers and clusters: they are parts of scopes, user names and metric labels.

@@ -109,8 +109,8 @@ impl Snapshot {
     /// Opens the store of tokens, if there is to be one. For the first snapshot of a process; the others take it over.
     pub async fn open_tokens(&mut self) -> Result<(), BuildError> {
         if let Some(settings) = &self.config.tokens {
-            let policies = token_api::policies(&self.config, settings).map_err(BuildError::TokenPolicy)?;
-            let service = TokenService::open(&self.config, &settings.store, policies).await;
+            let rules = token_api::rules(&self.config, settings).map_err(BuildError::TokenRules)?;
+            let service = TokenService::open(&self.config, &settings.store, rules).await;
             self.token_service = Some(service.map_err(BuildError::TokenStore)?);
         }
         Ok(())

@@ -11,6 +11,7 @@ mod intake;
 mod introspect;
 mod issue;
 mod manage;
+mod notify;
 mod revoke;
 mod route;
 mod service;
@@ -31,7 +32,7 @@ use self::{
 pub use self::{
     index::NodesError,
     route::owns,
-    service::{OpenError, PolicyFault, TokenService, policies, settle},
+    service::{OpenError, Rules, RulesError, TokenService, rules, settle},
 };
 use crate::{
     authenticate::{self, AuthenticationError},

@@ -2,7 +2,10 @@
 
 use access::{Grant, Scope};
 
-use super::{Semantic, catalogue, mapping, unique};
+use super::{
+    Semantic, catalogue, mapping, unique,
+    url::{self, Http, Shape},
+};
 use crate::{
     model::{OpenSearchStore, TokenPolicy, TokenStore, Tokens},
     parts::Parts,
@@ -24,6 +27,9 @@ pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
     }
     if let TokenStore::OpenSearch(store) = &tokens.store {
         shared(&at.key("store").key("opensearch"), store, parts, findings);
+    }
+    if let Some(notify) = &tokens.notify {
+        url::check(&at.key("notify").key("url"), &notify.url, Shape::WithQuery, Http::LoopbackOnly, findings);
     }
     let list = at.key("policies");
     unique(

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{ClaimCondition, NAME, NAME_FORM};
 use crate::value::{Duration, Secret};
@@ -27,6 +28,22 @@ pub struct Tokens {
     #[serde(default)]
     #[schemars(extend("default" = serde_json::json!([])))]
     pub policies: Vec<TokenPolicy>,
+    /// Whom to tell when a token waits for approval, and when it was approved or denied.
+    pub notify: Option<TokenNotify>,
+}
+
+/// Where notifications go.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenNotify {
+    /// Where they are posted, as JSON: `event` (`token.requested`, `token.approved`, `token.denied`), `at`, and `token`, without its
+    /// secret. Must be https unless its host is loopback. Tried four times within about a minute; lost if the proxy stops meanwhile.
+    pub url: Url,
+    /// With it, each request carries the HMAC-SHA256 of its body as `X-Signature-256: sha256=…`.
+    pub secret: Option<Secret>,
+    /// CA certificates (PEM) for the connection; without it, those of the platform.
+    #[schemars(extend("x-file" = "read"))]
+    pub ca: Option<PathBuf>,
 }
 
 /// Where tokens are kept; exactly one.

@@ -120,6 +120,9 @@ async fn credentials_that_the_provider_does_not_know() {
     );
 }
 
+/// Subject token, further fields, error, reason code.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
 #[tokio::test]
 async fn an_exchange_narrows_and_never_widens() {
     let world = start("").await;
@@ -134,8 +137,6 @@ async fn an_exchange_narrows_and_never_widens() {
     let all = exchange(&world, &token, &[]).await.json();
     assert_eq!(all["scope"], "read:metrics-* read:logs-*", "without a scope asked, all that is held");
 
-    /// Subject token, further fields, error, reason code.
-    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
     let now = world.provider.build_token().claims()["iat"].as_u64().unwrap();
     let expired = world.provider.build_token().claim("exp", now - 100).sign();
     let table: [Case<'_>; 9] = [

@@ -5,6 +5,7 @@
 mod described;
 mod end;
 mod issue;
+mod notify;
 mod policy;
 mod rule;
 mod surroundings;

@@ -1,5 +1,7 @@
 //! The token service beside providers, clusters, the disk and odd requests.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use bytes::Bytes;
 use e2e::{Client, ProxyFiles, RunningProxy, StandIns, stand_in_config};
 use http::{Method, StatusCode};
@@ -64,7 +66,6 @@ async fn tokens_and_their_end_outlive_the_process() {
         let random = &secret.as_bytes()[5..48];
         assert!(!bytes.windows(random.len()).any(|part| part == random), "only a hash is stored");
     }
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(&store).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -97,6 +98,9 @@ async fn a_cluster_that_gets_the_callers_own_token_gets_no_managed_one() {
     assert_eq!(shown["clusters"], json!(["main"]));
 }
 
+/// Method, path, headers, body, status.
+type Case<'a> = (Method, &'a str, &'a [(&'a str, &'a str)], &'a str, u16);
+
 #[tokio::test]
 async fn requests_that_are_not_as_they_should_be() {
     let world = start("").await;
@@ -105,7 +109,6 @@ async fn requests_that_are_not_as_they_should_be() {
     let form_type = [("content-type", "application/x-www-form-urlencoded")];
     let json_type = [("content-type", "application/json")];
     let big = "a".repeat(70_000);
-    type Case<'a> = (Method, &'a str, &'a [(&'a str, &'a str)], &'a str, u16);
     let table: [Case<'_>; 13] = [
         (Method::GET, "/oauth/token", &[], "", 405),
         (Method::PUT, "/oauth/tokens", &[], "", 405),

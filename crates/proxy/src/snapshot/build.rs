@@ -68,9 +68,9 @@ pub enum BuildError {
     /// The mappings.
     #[error("mappings: {0}")]
     Mappings(String),
-    /// A policy for issuing tokens.
+    /// The rules for issuing tokens.
     #[error(transparent)]
-    TokenPolicy(token_api::PolicyFault),
+    TokenRules(token_api::RulesError),
     /// The store of tokens.
     #[error("tokens.store")]
     TokenStore(#[source] token_api::OpenError),
@@ -120,11 +120,11 @@ pub fn build(
         let cluster = cluster(&config, index, settings, upstream, identity, names.as_deref())?;
         clusters.push(Arc::new(Cluster { dashboards, ..cluster }));
     }
-    let policies = config.tokens.as_ref().map(|settings| token_api::policies(&config, settings)).transpose();
+    let rules = config.tokens.as_ref().map(|settings| token_api::rules(&config, settings)).transpose();
     // The store is the process's: it was opened at start, and is not opened again.
-    let token_service = match (policies.map_err(BuildError::TokenPolicy)?, previous) {
-        (Some(policies), Some(previous)) => {
-            let service = previous.token_service.as_ref().map(|service| service.under(&config, policies));
+    let token_service = match (rules.map_err(BuildError::TokenRules)?, previous) {
+        (Some(rules), Some(previous)) => {
+            let service = previous.token_service.as_ref().map(|service| service.under(&config, rules));
             service.transpose().map_err(|error| BuildError::TokenStore(error.into()))?
         }
         _ => None,

@@ -12,6 +12,7 @@ use super::{
     answer::{Answer, Fault},
     caller::Caller,
     manage::{find, of_tokens, page, wanted},
+    notify::Event,
     view::{FindingView, TokenView},
 };
 
@@ -51,6 +52,7 @@ pub(crate) async fn decide(
         tokens.deny(&token.id, decision).await
     };
     let decided = decided.map_err(|error| of_tokens(&error))?;
+    api.service.tell(if approve { Event::Approved } else { Event::Denied }, &decided);
     Answer::json(&TokenView::new(&decided, Timestamp::now()))
 }
 

@@ -19,6 +19,7 @@ use super::{
     answer::{Answer, Fault},
     caller::party,
     manage::of_tokens,
+    notify::Event,
 };
 use crate::{
     authenticate::{self, AuthenticationError},
@@ -50,6 +51,9 @@ pub(crate) async fn token(
     entry.caller(identity);
     let clusters = clusters(api, &options.targets)?;
     let issued = issue(api, &presenter, act, options, clusters).await?;
+    if issued.token.status(Timestamp::now()) == Status::Pending {
+        api.service.tell(Event::Requested, &issued.token);
+    }
     let granted: Vec<String> = issued.token.scopes.iter().map(ToString::to_string).collect();
     entry.note(|record| {
         record.targets = vec![issued.token.id.to_string()];

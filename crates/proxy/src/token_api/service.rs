@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::index::{IndexClient, Nodes, NodesError};
+use super::{
+    index::{IndexClient, Nodes, NodesError},
+    notify::{Event, Notifier},
+};
 use crate::snapshot::Task;
 use access::{Condition, Scope};
 use claims::ClaimPath;
@@ -10,9 +13,10 @@ use config::model;
 use jiff::Timestamp;
 use tokens::{
     Approval, EmbeddedStore, FOLLOW_EVERY, Field, OpenSearchSettings, OpenSearchStore, Policies, Policy,
-    Settings, ShortSecret, Store, StoreError, StoreKey, StoreKeys, Tokens,
+    Settings, ShortSecret, Store, StoreError, StoreKey, StoreKeys, Token, Tokens,
 };
 use tokio::time::MissedTickBehavior;
+use transport::TlsError;
 
 /// How often last uses are written down and what ended long ago is forgotten.
 const MAINTENANCE: Duration = Duration::from_secs(60);
@@ -25,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct TokenService {
     tokens: Tokens,
-    policies: Policies,
+    rules: Rules,
     /// End with the last configuration that uses the tokens.
     tasks: Arc<[Arc<Task>]>,
     shared: Option<Shared>,
@@ -37,6 +41,13 @@ struct Shared {
     client: IndexClient,
     /// As this configuration says.
     nodes: Arc<Nodes>,
+}
+
+/// What a configuration says about tokens.
+#[derive(Debug)]
+pub struct Rules {
+    policies: Policies,
+    notifier: Option<Notifier>,
 }
 
 /// The store cannot be opened.
@@ -53,12 +64,20 @@ pub enum OpenError {
     Secret(#[from] ShortSecret),
 }
 
-/// A policy that cannot be used. A configuration that was loaded has none.
+/// What a configuration says about tokens cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("tokens.policies[{name}]: {problem}")]
-pub struct PolicyFault {
-    name: String,
-    problem: String,
+pub enum RulesError {
+    /// A policy. A configuration that was loaded has none of these.
+    #[error("tokens.policies[{name}]: {problem}")]
+    Policy {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The CA file for notifications.
+    #[error("tokens.notify")]
+    Notify(#[source] TlsError),
 }
 
 impl TokenService {
@@ -66,7 +85,7 @@ impl TokenService {
     pub async fn open(
         config: &model::Config,
         settings: &model::TokenStore,
-        policies: Policies,
+        rules: Rules,
     ) -> Result<Self, OpenError> {
         let (store, shared): (Arc<dyn Store>, _) = match settings {
             model::TokenStore::Embedded(model::EmbeddedStore { path }) => {
@@ -88,18 +107,18 @@ impl TokenService {
         if shared.is_some() {
             tasks.push(Task::spawn(follow(tokens.clone())));
         }
-        Ok(Self { tokens, policies, tasks: tasks.into(), shared })
+        Ok(Self { tokens, rules, tasks: tasks.into(), shared })
     }
 
     /// The same tokens under another configuration.
-    pub fn under(&self, config: &model::Config, policies: Policies) -> Result<Self, NodesError> {
+    pub fn under(&self, config: &model::Config, rules: Rules) -> Result<Self, NodesError> {
         let shared = match (&self.shared, config.tokens.as_ref().map(|tokens| &tokens.store)) {
             (Some(Shared { client, .. }), Some(model::TokenStore::OpenSearch(store))) => {
                 Some(Shared { client: client.clone(), nodes: Arc::new(Nodes::new(config, store)?) })
             }
             _ => None,
         };
-        Ok(Self { tokens: self.tokens.clone(), policies, tasks: Arc::clone(&self.tasks), shared })
+        Ok(Self { tokens: self.tokens.clone(), rules, tasks: Arc::clone(&self.tasks), shared })
     }
 
     /// From now on the store is reached as this configuration says.
@@ -116,7 +135,14 @@ impl TokenService {
 
     /// Who may have which tokens issued.
     pub fn policies(&self) -> &Policies {
-        &self.policies
+        &self.rules.policies
+    }
+
+    /// Tells whoever is to be told what happened to a token.
+    pub(crate) fn tell(&self, event: Event, token: &Token) {
+        if let Some(notifier) = &self.rules.notifier {
+            notifier.tell(event, token);
+        }
     }
 }
 
@@ -190,17 +216,19 @@ pub async fn settle(tokens: &Tokens) {
 }
 
 /// The rules of a configuration.
-pub fn policies(config: &model::Config, settings: &model::Tokens) -> Result<Policies, PolicyFault> {
-    Ok(Policies {
+pub fn rules(config: &model::Config, settings: &model::Tokens) -> Result<Rules, RulesError> {
+    let policies = Policies {
         default_lifetime: settings.default_lifetime.get(),
         max_lifetime: settings.max_lifetime.get(),
         policies: settings.policies.iter().map(|policy| convert(config, policy)).collect::<Result<_, _>>()?,
-    })
+    };
+    let notifier = settings.notify.as_ref().map(Notifier::new).transpose().map_err(RulesError::Notify)?;
+    Ok(Rules { policies, notifier })
 }
 
-fn convert(config: &model::Config, policy: &model::TokenPolicy) -> Result<Policy, PolicyFault> {
+fn convert(config: &model::Config, policy: &model::TokenPolicy) -> Result<Policy, RulesError> {
     let model::TokenPolicy { name, when, scopes, max_lifetime, require, approval } = policy;
-    let fault = |problem: String| PolicyFault { name: name.clone(), problem };
+    let fault = |problem: String| RulesError::Policy { name: name.clone(), problem };
     let scopes = scopes.iter().map(|scope| scope.parse::<Scope>());
     let require = require.iter().map(|field| field.parse::<Field>());
     Ok(Policy {

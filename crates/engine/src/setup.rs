@@ -132,6 +132,7 @@ pub fn setup(config: &Config, cluster: &Cluster) -> Result<Setup, SetupError> {
         lists: false,
         keeps: false,
     };
+    setup.notes.extend(dashboards::notes(cluster));
     if let Identity::Forward(_) = cluster.identity {
         setup.notes.push(
             "Identity `forward`: the engine must itself accept the provider's tokens, and its own role mappings decide. \

@@ -4,6 +4,7 @@
 //! these indices, and, where the engine has tenants switched on, the global tenant. The engine cannot tell workspaces apart
 //! (Dashboards does), nor writing from reading back what was written: there its side is wider than the scope.
 
+use config::model::{Cluster, Identity, ProxyHeaders};
 use rest::Action;
 
 use super::{
@@ -36,4 +37,25 @@ pub(super) fn role(action: Action, scope: &str, mut groups: impl FnMut(Action) -
             allowed_actions: vec![tenant.to_owned()],
         }],
     }
+}
+
+/// What Dashboards itself has to be set to, in `opensearch_dashboards.yml`.
+pub(super) fn notes(cluster: &Cluster) -> Vec<String> {
+    let Some(dashboards) = &cluster.dashboards else { return Vec::new() };
+    let (kind, more) = match &cluster.identity {
+        Identity::ProxyHeaders(headers) => {
+            let ProxyHeaders { user_header, roles_header, .. } = headers;
+            ("proxy", format!(", x-forwarded-for, {user_header}, {roles_header}"))
+        }
+        _ => ("basicauth", String::new()),
+    };
+    let base = dashboards.base_path.as_ref().map_or_else(String::new, |path| {
+        format!(" `server.basePath: {path}` with `server.rewriteBasePath: true`;")
+    });
+    vec![format!(
+        "OpenSearch Dashboards needs in its `opensearch_dashboards.yml`: \
+         `opensearch.requestHeadersAllowlist: [authorization, securitytenant{more}]`; \
+         `opensearch_security.auth.type: {kind}`;{base} and `opensearch_security.cookie.password` of your own, since the \
+         built-in one is public. Nothing but the proxy may reach it."
+    )]
 }

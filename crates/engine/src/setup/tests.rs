@@ -133,6 +133,28 @@ fn scopes_for_dashboards_get_what_dashboards_does_as_the_caller() {
 }
 
 #[test]
+fn what_dashboards_is_set_to_is_said() {
+    for (identity, dashboards, told) in [
+        (
+            headers(),
+            json!({ "nodes": ["http://localhost:5601"] }),
+            "[authorization, securitytenant, x-forwarded-for, x-proxy-user, x-proxy-roles]`; \
+             `opensearch_security.auth.type: proxy`; and",
+        ),
+        (
+            json!({ "forward": {} }),
+            json!({ "nodes": ["http://localhost:5601"], "base_path": "/osd" }),
+            "[authorization, securitytenant]`; `opensearch_security.auth.type: basicauth`; `server.basePath: /osd` with",
+        ),
+    ] {
+        let mut config = configuration(&identity, &["read:dashboards"], &json!([]));
+        config.clusters[0].dashboards = Some(serde_json::from_value(dashboards).unwrap());
+        let setup = setup(&config, &config.clusters[0]).unwrap();
+        assert!(setup.notes.iter().any(|note| note.contains(told)), "{told}: {:?}", setup.notes);
+    }
+}
+
+#[test]
 fn what_has_no_engine_role_is_said() {
     let scopes = ["read:eu:logs-*", "admin:plugin/security", "role:x"];
     let setup = set_up(&headers(), &scopes, &json!([])).unwrap();

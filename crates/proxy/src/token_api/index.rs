@@ -133,3 +133,98 @@ impl EngineClient for IndexClient {
         self.0.load_full().send(&request).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::json;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A node that answers every request with its name, or breaks off; the heads of its requests.
+    async fn node(answer: Option<&'static str>) -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&heads);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = Vec::new();
+                while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                seen.lock().unwrap().push(String::from_utf8(head).unwrap().to_lowercase());
+                if let Some(answer) = answer {
+                    let length = answer.len();
+                    let text = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}"
+                    );
+                    stream.write_all(text.as_bytes()).await.unwrap();
+                }
+            }
+        });
+        (url, heads)
+    }
+
+    /// Nobody listens there.
+    async fn nobody() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    }
+
+    fn nodes(urls: &[&str]) -> Arc<Nodes> {
+        transport::install_crypto_provider();
+        let config = serde_json::from_value(json!({
+            "listen": { "address": "127.0.0.1:8443", "plaintext": true },
+            "public_url": "http://127.0.0.1:8443",
+            "providers": [{ "name": "main", "issuer": "http://127.0.0.1/x", "audiences": ["x"] }],
+            "clusters": [{ "name": "main", "nodes": urls, "identity": { "proxy_headers": {} } }],
+            "audit": { "sink": { "stdout": {} } },
+        }));
+        let store = json!({ "cluster": "main", "secret": "a secret of thirty-two bytes or more" });
+        Arc::new(Nodes::new(&config.unwrap(), &serde_json::from_value(store).unwrap()).unwrap())
+    }
+
+    async fn ask(client: &IndexClient, path: &str) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+        let request = Request::post(path).body(Bytes::from_static(b"{}")).unwrap();
+        Ok(client.send(request).await?.into_body())
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_down_is_passed_over_and_the_proxy_speaks_for_itself() {
+        let (url, heads) = node(Some("one")).await;
+        let client = IndexClient::new(nodes(&[&nobody().await, &url]));
+        for path in ["/.oauth-tokens/_search?a=b", "/.oauth-tokens/_bulk"] {
+            assert_eq!(ask(&client, path).await.unwrap(), "one");
+        }
+        let heads = heads.lock().unwrap();
+        assert!(heads[0].starts_with("post /.oauth-tokens/_search?a=b http/1.1\r\n"), "{}", heads[0]);
+        for head in heads.iter() {
+            assert!(head.contains("x-proxy-user: _proxy:tokens\r\n"), "{head}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_have_been_written_is_not_sent_again() {
+        let (broken, seen) = node(None).await;
+        let (other, heads) = node(Some("other")).await;
+        let client = IndexClient::new(nodes(&[&broken, &other]));
+        assert!(ask(&client, "/.oauth-tokens/_bulk").await.is_err());
+        assert_eq!((seen.lock().unwrap().len(), heads.lock().unwrap().len()), (1, 0));
+        assert_eq!(ask(&client, "/.oauth-tokens/_search").await.unwrap(), "other", "what only reads is");
+    }
+
+    #[tokio::test]
+    async fn after_a_reload_the_new_nodes_are_asked() {
+        let ((old, _), (new, _)) = (node(Some("old")).await, node(Some("new")).await);
+        let client = IndexClient::new(nodes(&[&old]));
+        assert_eq!(ask(&client, "/x/_search").await.unwrap(), "old");
+        client.clone().replace(nodes(&[&new]));
+        assert_eq!(ask(&client, "/x/_search").await.unwrap(), "new");
+    }
+}

@@ -36,8 +36,8 @@ pub use self::{
 
 /// The JSON schema of the configuration file (draft 2020-12).
 ///
-/// Beyond the standard's keywords it has `x-form`, `x-min`, `x-max`, `x-file` and `x-secret`, which drive this crate's
-/// own checks and the reference documentation.
+/// Beyond the standard's keywords it has `x-form`, `x-min`, `x-max`, `x-file`, `x-secret` and `x-min-bytes`, which drive this
+/// crate's own checks and the reference documentation.
 pub fn schema() -> serde_json::Value {
     schemars::schema_for!(model::Config).to_value()
 }

@@ -17,7 +17,7 @@ pub use self::api_token::{ApiToken, Fallback, TokenAdmin, TokenAdminUser};
 pub use self::dashboards::{
     Dashboards, DashboardsHealth, FixedTenant, Tenant, TenantChoice, TenantClaim, TenantMapping,
 };
-use crate::value::{ByteSize, ClaimPathForm, Duration, Secret};
+use crate::value::{ByteSize, ClaimPathForm, Duration, MasterSecret, Secret};
 
 mod tokens;
 
@@ -316,6 +316,9 @@ pub struct Cluster {
     /// is always refused.
     #[serde(default)]
     pub narrow: bool,
+    /// Bind handles (scroll ids, points in time, ids of tasks and asynchronous searches, cursors of SQL) to whoever made them, so
+    /// that each token can use its own and no other. Without it, a handle can only be used by a token that holds its action on `*`.
+    pub handles: Option<Handles>,
     /// Know what names stand for on this cluster, so that a request which names an alias is judged by the indices behind it. Off,
     /// every name counts by itself. `{}` turns it on; `engine-setup` gives the proxy the engine role that it needs.
     pub catalogue: Option<Catalogue>,
@@ -334,6 +337,19 @@ pub struct Cluster {
     #[serde(default = "defaults::idle_timeout")]
     #[schemars(extend("x-min" = "1s", "x-max" = "1h"))]
     pub idle_timeout: Duration,
+}
+
+/// Settings of `handles`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Handles {
+    /// What handles are bound with: 32 bytes or more, the same on every replica. `openssl rand -base64 48` makes one.
+    pub secret: MasterSecret,
+    /// Further secrets under which handles are taken, but not given. To change the secret without losing handles: add the new one
+    /// here on every replica, then exchange the two, and remove the old one when no handle made under it lives any more.
+    #[serde(default)]
+    #[schemars(extend("default" = serde_json::json!([])))]
+    pub other_secrets: Vec<MasterSecret>,
 }
 
 /// As whom the proxy speaks to the engine; exactly one.

@@ -73,7 +73,7 @@ struct Follower<'a, 'f> {
 impl Follower<'_, '_> {
     fn string(&mut self, schema: View<'_>, text: &mut String, at: &At) {
         if schema.is_secret() {
-            if let Some(secret) = self.secret(text, at) {
+            if let Some(secret) = self.secret(text, at).filter(|secret| self.is_long(schema, secret, at)) {
                 self.references.secrets.push((at.clone(), secret));
             }
             return;
@@ -128,6 +128,18 @@ impl Follower<'_, '_> {
             return None;
         }
         Some(secret)
+    }
+
+    /// Whether a secret is as long as one must be from which keys are derived.
+    fn is_long(&mut self, schema: View<'_>, secret: &str, at: &At) -> bool {
+        let (least, length) = (schema.get("x-min-bytes").and_then(Value::as_u64), secret.len() as u64);
+        let Some(least) = least.filter(|least| length < *least) else { return true };
+        self.findings.error(
+            at,
+            format!("the secret has {length} bytes, fewer than {least}"),
+            "make one with `openssl rand -base64 48`",
+        );
+        false
     }
 
     fn secret_file(&mut self, path: &Path, at: &At) -> Option<Zeroizing<String>> {

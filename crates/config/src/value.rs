@@ -6,7 +6,11 @@ mod duration;
 mod secret;
 
 pub(crate) use self::claim_path::ClaimPathForm;
-pub use self::{byte_size::ByteSize, duration::Duration, secret::Secret};
+pub use self::{
+    byte_size::ByteSize,
+    duration::Duration,
+    secret::{MasterSecret, Secret},
+};
 
 /// What is wrong with a duration or a size.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

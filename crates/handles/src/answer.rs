@@ -4,7 +4,7 @@ use rest::Need;
 
 use crate::{
     Binding, Field, Keys, Kind, Owner, Reach, RewriteError, Rewriter, Told, UsedHandles, When, WrapError,
-    caller::decoded, places,
+    parameter, places,
 };
 
 /// Wraps the handles in one answer while it streams by. It owns what it needs, so it can live as long as the body.
@@ -33,14 +33,8 @@ impl<K: AsRef<Keys>> Wrapping<K> {
         used: UsedHandles,
     ) -> Option<Self> {
         let places = places(operation)?;
-        let pairs = query.unwrap_or_default().split('&').filter_map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((decoded(name)?, decoded(value)?))
-        });
-        let parameters: Vec<(String, String)> = pairs.collect();
-        let parameter =
-            |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| &**value);
-        let is_told = |told: &&Told| told.when.is_met(parameter, used.has(told.field.kind));
+        let is_told =
+            |told: &&Told| told.when.is_met(|name| parameter(query, name), used.has(told.field.kind));
         let told: Vec<_> = places.told.iter().filter(is_told).collect();
         if told.is_empty() {
             return None;

@@ -203,8 +203,16 @@ impl UsedHandles {
     }
 }
 
+/// The decoded value of a parameter in an undecoded query.
+pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    query?.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if decoded(key)? == name { decoded(value) } else { None }
+    })
+}
+
 /// A name or value of a query, decoded as `rest` does.
-pub(crate) fn decoded(raw: &str) -> Option<String> {
+fn decoded(raw: &str) -> Option<String> {
     let spaced = raw.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }

@@ -48,7 +48,7 @@ mod rewrite;
 mod wrapped;
 
 pub use answer::Wrapping;
-pub use caller::{Caller, Line, UsedHandles};
+pub use caller::{Caller, Line, UsedHandles, parameter};
 pub use field::Field;
 pub use key::{Key, KeyError, Keys};
 pub use owner::Owner;

@@ -69,12 +69,18 @@ pub enum When {
 impl When {
     /// Whether an answer can tell a handle, given the decoded value of each query parameter and whether the request used a
     /// handle of the kind.
-    pub fn is_met<'q>(self, parameter: impl FnOnce(&str) -> Option<&'q str>, given: bool) -> bool {
+    pub fn is_met<T: PartialEq<&'static str>>(
+        self,
+        parameter: impl FnOnce(&str) -> Option<T>,
+        given: bool,
+    ) -> bool {
         match self {
             Self::Always => true,
             Self::Given => given,
             Self::Parameter { name, value: None } => parameter(name).is_some(),
-            Self::Parameter { name, value } => parameter(name) == value,
+            Self::Parameter { name, value: Some(value) } => {
+                parameter(name).is_some_and(|given| given == value)
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     authenticate::Authenticated,
     catalogue::{self, Allowed, Refused},
     classify,
+    handles::{Answering, Bound, HandleError, Presented},
     inflate::Coding,
     intake::Received,
     principal::Principal,
@@ -23,28 +24,6 @@ use crate::{
 /// engine than from one of these.
 #[derive(Debug)]
 pub struct Authorized {
-    received: Received,
-    principal: Arc<Principal>,
-    permit: Permit,
-    token: BearerToken,
-    reading: Option<Reading>,
-    targets: Option<Box<[String]>>,
-}
-
-/// A body that has to be read on its way.
-#[derive(Debug)]
-pub struct Reading {
-    /// What for.
-    pub plan: BodyPlan,
-    /// Inside of which compression.
-    pub coding: Option<Coding>,
-    /// Judges what is found.
-    pub watch: Watch,
-}
-
-/// What an [`Authorized`] request consists of.
-#[derive(Debug)]
-pub struct Parts {
     /// The request.
     pub received: Received,
     /// Who asks.
@@ -55,6 +34,27 @@ pub struct Parts {
     pub token: BearerToken,
     /// What the body has to be read for.
     pub reading: Option<Reading>,
+    /// What the request is for, where that is not what its line says: narrowed to what is held, or with what its names or
+    /// handles stand for.
+    pub targets: Option<Box<[String]>>,
+    /// What has to be done to the answer.
+    pub answering: Option<Answering>,
+    _decided: Decided,
+}
+
+/// Nobody but [`decide`] makes one, and so nobody else an [`Authorized`].
+#[derive(Debug)]
+struct Decided;
+
+/// A body that has to be read on its way.
+#[derive(Debug)]
+pub struct Reading {
+    /// What for.
+    pub plan: BodyPlan,
+    /// Inside of which compression.
+    pub coding: Option<Coding>,
+    /// Judges what is found.
+    pub watch: Watch,
 }
 
 /// Why a known caller may not make this request.
@@ -74,11 +74,13 @@ pub enum AuthorizationError {
     Xsrf(XsrfMissing),
     /// There is no tenant of Dashboards that it may be for.
     Tenancy(TenancyError),
+    /// A handle that it names or that its answer tells is not for this caller.
+    Handle(HandleError),
 }
 
 /// Decides. Pure and without waiting.
-pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationError> {
-    let Authenticated { classified, principal, token } = authenticated;
+pub fn decide(presented: Presented) -> Result<Authorized, AuthorizationError> {
+    let Presented { authenticated: Authenticated { classified, principal, token }, bound } = presented;
     let mut ask = classified.ask.map_err(AuthorizationError::Operation)?;
     let mut received = classified.received;
     let rights = principal.rights(received.cluster.index()).ok_or(AuthorizationError::NoRights)?;
@@ -86,18 +88,23 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
         let names = received.headers.keys().map(HeaderName::as_str);
         dashboards::xsrf(received.method.as_str(), names).map_err(AuthorizationError::Xsrf)?;
     }
-    let mut targets: Option<Box<[String]>> = None;
+    let uses_handles = bound.as_ref().is_some_and(Bound::is_used);
+    let mut targets = uses_handles.then(|| targets_of(&ask));
     let allowed = match catalogue::decide(rights, &mut ask, received.cluster.names()) {
         Ok(allowed) => allowed,
         Err(Refused::NamesUnknown) => return Err(AuthorizationError::NamesUnknown),
         Err(Refused::Denied(denial)) => {
-            let narrows = received.destination.is_engine() && received.cluster.narrows();
+            if let Some(error) = bound.as_ref().and_then(|bound| bound.explains(&denial)) {
+                return Err(AuthorizationError::Handle(error));
+            }
+            // What a handle stands for cannot be narrowed.
+            let narrows = received.destination.is_engine() && received.cluster.narrows() && !uses_handles;
             let narrower = narrows.then(|| narrow(&received, ask.operation, rights));
             let Some(Narrower { target, inquiry, allowed }) = narrower.flatten() else {
                 return Err(AuthorizationError::Scope(denial));
             };
             (received.target, ask) = (target, inquiry);
-            targets = Some(ask.needs.iter().map(|need| need.on.to_string()).collect());
+            targets = Some(targets_of(&ask));
             allowed
         }
     };
@@ -109,11 +116,19 @@ pub fn decide(authenticated: Authenticated) -> Result<Authorized, AuthorizationE
         }
     }
     let targets = stood_for.or(targets);
+    let answering = match bound {
+        Some(bound) => bound.answering(&ask, &mut received).map_err(AuthorizationError::Handle)?,
+        None => None,
+    };
     let reading = match (watch, ask.body) {
         (Some(watch), Some(plan)) => Some(Reading { plan, coding: coding(&received)?, watch }),
         _ => None,
     };
-    Ok(Authorized { received, principal, permit, token, reading, targets })
+    Ok(Authorized { received, principal, permit, token, reading, targets, answering, _decided: Decided })
+}
+
+fn targets_of(ask: &Inquiry) -> Box<[String]> {
+    ask.needs.iter().map(|need| need.on.to_string()).collect()
 }
 
 /// A request that was denied, as the one for what is held of it.
@@ -151,18 +166,5 @@ fn coding(received: &Received) -> Result<Option<Coding>, AuthorizationError> {
             (Some(coding), None) => Ok(Some(coding)),
             _ => Err(AuthorizationError::Coding(String::from_utf8_lossy(value.as_bytes()).into_owned())),
         },
-    }
-}
-
-impl Authorized {
-    /// What the request is for, where that is not what its line says: narrowed to what is held, or with what its names stand for.
-    pub fn targets(&self) -> Option<&[String]> {
-        self.targets.as_deref()
-    }
-
-    /// Gives the request up to be sent.
-    pub fn into_parts(self) -> Parts {
-        let Self { received, principal, permit, token, reading, targets: _ } = self;
-        Parts { received, principal, permit, token, reading }
     }
 }

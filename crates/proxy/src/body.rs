@@ -27,6 +27,9 @@ pub enum BodyError {
     /// The body was stopped for what stands in it; its findings say why.
     #[error("the body was stopped for what stands in it")]
     Stopped,
+    /// The engine's answer tells handles and cannot be followed, so none of them could be told from the rest.
+    #[error("the engine's answer cannot be followed for the handles in it: {0}")]
+    Handles(String),
 }
 
 /// What is known of a body that is passing through, readable while it passes.

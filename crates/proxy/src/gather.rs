@@ -4,7 +4,7 @@
 //! therefore goes under every held scope that it could need. Most bodies are small: those are kept until they are read,
 //! and the request goes under the scopes that it really used. It is also refused without troubling the engine.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use access::Permit;
 use http::{HeaderMap, Method, uri::PathAndQuery};
@@ -12,8 +12,9 @@ use oidc::BearerToken;
 use rest::BodyLimits;
 
 use crate::{
-    authorize::{Authorized, Parts, Reading},
-    body::{BodyError, Progress, Watched},
+    authorize::{Authorized, Reading},
+    body::{BodyError, Progress},
+    handles::Answering,
     inflate::Inflater,
     inspect::{Findings, Inspected, Inspector},
     intake::Received,
@@ -42,14 +43,16 @@ pub struct Gathered {
     pub principal: Arc<Principal>,
     /// The caller's token.
     pub token: BearerToken,
+    /// What has to be done to the answer.
+    pub answering: Option<Answering>,
     permit: Permit,
     body: Inspected,
 }
 
 impl Gathered {
     /// Puts the body of `authorized` under inspection; nothing of it is read yet.
-    pub fn new(authorized: Authorized, body_idle: Duration) -> Self {
-        let Parts { received, principal, permit, token, reading } = authorized.into_parts();
+    pub fn new(authorized: Authorized) -> Self {
+        let Authorized { received, principal, permit, token, reading, answering, .. } = authorized;
         let Received { cluster, method, target, headers, authorization: _, tenants: _, destination, body } =
             received;
         let inspector = reading.map(|Reading { plan, coding, watch }| {
@@ -62,8 +65,8 @@ impl Gathered {
                 Arc::clone(&cluster),
             )
         });
-        let body = Inspected::new(Watched::new(body, body_idle), inspector);
-        Self { cluster, destination, method, target, headers, principal, token, permit, body }
+        let body = Inspected::new(body, inspector);
+        Self { cluster, destination, method, target, headers, principal, token, answering, permit, body }
     }
 
     /// Reads the body to its end if it is small. A larger one stays to be read on its way.

@@ -9,7 +9,7 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll},
 };
 
@@ -19,7 +19,8 @@ use http_body::{Body, Frame, SizeHint};
 use rest::{BodyReader, BodyRefusal, Need};
 
 use crate::{
-    body::{BodyError, Progress, Watched},
+    body::{BodyError, Progress},
+    buffered::Buffered,
     catalogue::{self, Refused},
     inflate::{InflateError, Inflater},
     principal::Principal,
@@ -63,7 +64,17 @@ impl From<InflateError> for BodyFinding {
 #[derive(Debug, Default)]
 pub struct Findings {
     stopped: OnceLock<BodyFinding>,
-    targets: Mutex<Vec<String>>,
+    found: Mutex<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    targets: Vec<String>,
+    needs: Vec<Need>,
+    /// Whether the body was read to its end, and `needs` has all of it.
+    all: bool,
+    /// Whether there were more needs than are kept.
+    more: bool,
 }
 
 impl Findings {
@@ -74,16 +85,34 @@ impl Findings {
 
     /// The distinct targets found.
     pub fn targets(&self) -> Vec<String> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.found().targets.clone()
+    }
+
+    /// All that the body needs; `None` before it was read to its end, and if that is very much.
+    pub fn needs(&self) -> Option<Vec<Need>> {
+        let found = self.found();
+        (found.all && !found.more).then(|| found.needs.clone())
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, need: &Need) {
-        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Found { targets, needs, more, .. } = &mut *self.found();
         if targets.len() < TARGETS {
             let target = need.on.to_string();
             if !targets.contains(&target) {
                 targets.push(target);
             }
+        }
+        if needs.contains(need) {
+            return;
+        }
+        if needs.len() < TARGETS {
+            needs.push(need.clone());
+        } else {
+            *more = true;
         }
     }
 }
@@ -153,7 +182,9 @@ impl Inspector {
         if let Some(reader) = self.reader.take() {
             reader.finish(&mut self.found).map_err(BodyFinding::Refused)?;
         }
-        self.judge()
+        self.judge()?;
+        self.findings.found().all = true;
+        Ok(())
     }
 
     fn judge(&mut self) -> Result<(), BodyFinding> {
@@ -183,7 +214,7 @@ impl Inspector {
 /// A body that is read as it passes.
 #[derive(Debug)]
 pub struct Inspected {
-    inner: Watched,
+    inner: Buffered,
     /// Frames that were read before they are wanted.
     kept: VecDeque<Frame<Bytes>>,
     kept_bytes: u64,
@@ -195,7 +226,7 @@ pub struct Inspected {
 
 impl Inspected {
     /// Passes `inner` on, read by `inspector` if there is one.
-    pub fn new(inner: Watched, inspector: Option<Inspector>) -> Self {
+    pub fn new(inner: Buffered, inspector: Option<Inspector>) -> Self {
         let remaining = inner.size_hint().exact();
         let inspector = inspector.map(Box::new);
         let mut body = Self { inner, kept: VecDeque::new(), kept_bytes: 0, inspector, remaining };

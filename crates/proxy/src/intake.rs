@@ -10,6 +10,8 @@ use hyper::body::Incoming;
 use smallvec::SmallVec;
 
 use crate::{
+    body::Watched,
+    buffered::Buffered,
     headers::{self, ConnectionNames},
     snapshot::{Cluster, Destination, Route, Snapshot},
     tenancy::TENANT,
@@ -86,7 +88,7 @@ pub struct Received {
     /// The tenants of Dashboards that the client names, for whoever decides on them.
     pub tenants: SmallVec<[HeaderValue; 1]>,
     /// The body, untouched.
-    pub body: Incoming,
+    pub body: Buffered,
 }
 
 /// Reads a request for a cluster.
@@ -136,7 +138,7 @@ pub fn receive(request: Request<Incoming>, snapshot: &Snapshot) -> Result<Receiv
         headers: parts.headers,
         authorization,
         tenants,
-        body,
+        body: Buffered::new(Watched::new(body, snapshot.limits().body_idle)),
     })
 }
 

@@ -16,11 +16,13 @@ use uuid::Uuid;
 
 use crate::{
     admin::Readiness,
-    authenticate, authorize,
+    authenticate,
+    authorize::{self, AuthorizationError},
     body::{Progress, Watched},
     catalogue::{self, Names},
     classify, credential,
     gather::Gathered,
+    handles::{self, HandleError, Told},
     headers,
     headers::text_value,
     inspect::Findings,
@@ -193,6 +195,8 @@ impl Proxy {
         entry: &mut Entry,
     ) -> Result<Forwarded, Rejection> {
         let source = peer.address.ip();
+        let request_body = received.body.progress();
+        entry.watch_request(Arc::clone(&request_body));
         let context = trace::take_context(&mut received.headers);
         let span = self.tracer.begin(&received.method, cluster.name(), context);
         span.inject(&mut received.headers);
@@ -216,13 +220,15 @@ impl Proxy {
         if let Some(names) = cluster.names() {
             names.settle().await;
         }
-        let authorized = authorize::decide(authenticated).map_err(Rejection::Unauthorized)?;
-        if let Some(targets) = authorized.targets() {
+        let presented = handles::present(authenticated).await.map_err(|error| match error {
+            HandleError::Broken(_) => Rejection::Body { stalled: request_body.stalled() },
+            error => Rejection::Unauthorized(AuthorizationError::Handle(error)),
+        })?;
+        let authorized = authorize::decide(presented).map_err(Rejection::Unauthorized)?;
+        if let Some(targets) = &authorized.targets {
             entry.note(|record| record.targets = targets.to_vec());
         }
-        let mut gathered = Gathered::new(authorized, snapshot.limits().body_idle);
-        let request_body = gathered.progress();
-        entry.watch_request(Arc::clone(&request_body));
+        let mut gathered = Gathered::new(authorized);
         let findings = gathered.findings();
         if let Some(findings) = &findings {
             entry.watch_findings(Arc::clone(findings));
@@ -247,6 +253,7 @@ impl Proxy {
                 roles: identity.roles().iter().map(ToString::to_string).collect(),
             },
         );
+        let answering = gathered.answering.take();
         let credentialed = credential::apply(gathered, &identity, source, entry.request_id())
             .map_err(|error| Rejection::Internal(error.to_string()))?;
 
@@ -255,7 +262,7 @@ impl Proxy {
         let spare = credentialed.spare();
         let answer = cluster.upstream_of(&destination).send(credentialed).await.map_err(|error| {
             // What looks like the engine breaking off may be the client's body doing so, or what stands in it.
-            broken(&request_body, findings).unwrap_or(Rejection::Upstream(error))
+            broken(&request_body, findings.clone()).unwrap_or(Rejection::Upstream(error))
         })?;
         let (answer, renewed) =
             renewal::settle(cluster, &destination, &identity, spare, answer).await?;
@@ -275,7 +282,8 @@ impl Proxy {
             let node = answer.lease.node().to_owned();
             return Err(Rejection::IdentityRefused { node, destination });
         }
-        Ok(Forwarded { answer, request_body })
+        let wrapping = answering.map(|answering| answering.complete(findings.as_deref()));
+        Ok(Forwarded { answer, wrapping, request_body })
     }
 
     async fn begin(&self, peer: &Peer, request: &Request<Incoming>, begun: Instant) -> Entry {
@@ -297,6 +305,8 @@ impl Proxy {
 /// An answer of the engine on its way to the client.
 struct Forwarded {
     answer: crate::upstream::Answer,
+    /// What wraps the handles in it.
+    wrapping: Option<::handles::Wrapping<Arc<::handles::Keys>>>,
     request_body: Arc<Progress>,
 }
 
@@ -306,7 +316,7 @@ impl Forwarded {
         let (mut head, body) = response.into_parts();
         headers::clean_response(&mut head.headers);
         head.headers.insert(REQUEST_ID, text_value(entry.request_id()));
-        let body = Watched::new(body, body_idle);
+        let body = Told::new(Watched::new(body, body_idle), &mut head.headers, self.wrapping);
         entry.answered(lease.node(), head.status, waited, body.progress());
         entry.status(head.status);
         if head.status == StatusCode::FORBIDDEN {

@@ -6,7 +6,7 @@ use access::{Denial, Scope};
 use audit::{Decision, Outcome};
 use engine::IdentityError;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use rest::{Inquiry, Refusal};
+use rest::{BodyRefusal, Inquiry, Refusal};
 use serde::Serialize;
 
 pub use crate::response_body::ResponseBody;
@@ -14,6 +14,7 @@ use crate::{
     authenticate::AuthenticationError,
     authorize::AuthorizationError,
     errors,
+    handles::HandleError,
     headers::text_value,
     inspect::{BodyFinding, Findings},
     intake::{IntakeError, REQUEST_ID},
@@ -96,6 +97,8 @@ pub struct Verdict {
     /// Whether a challenge belongs on the answer.
     challenge: bool,
     allow: Option<String>,
+    /// It is as if the thing that is named did not exist.
+    absent: bool,
 }
 
 impl Verdict {
@@ -112,6 +115,7 @@ impl Verdict {
             oauth_error: None,
             challenge: false,
             allow: None,
+            absent: false,
         }
     }
 }
@@ -165,6 +169,7 @@ impl Rejection {
                 Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request", "body_encoding", detail)
             }
             Self::Unauthorized(AuthorizationError::NoRights) => no_rights(),
+            Self::Unauthorized(AuthorizationError::Handle(error)) => of_handle(error),
             Self::Unauthorized(AuthorizationError::NamesUnknown) => names_unknown(),
             Self::Unauthorized(AuthorizationError::Xsrf(missing)) => {
                 Verdict::new(StatusCode::BAD_REQUEST, "request", "xsrf_missing", missing.to_string())
@@ -343,13 +348,22 @@ fn of_denial(denial: &Denial) -> Verdict {
     verdict
 }
 
+fn of_handle(error: &HandleError) -> Verdict {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut verdict = Verdict::new(status, "request", error.reason(), error.to_string());
+    verdict.absent = matches!(error, HandleError::Unknown);
+    verdict
+}
+
+fn of_body(refusal: &BodyRefusal) -> Verdict {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    Verdict::new(status, "request", refusal.reason(), refusal.to_string())
+}
+
 fn of_findings(findings: &Findings) -> Verdict {
     match findings.stopped() {
         Some(BodyFinding::Denied(denial)) => of_denial(denial),
-        Some(BodyFinding::Refused(refusal)) => {
-            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            Verdict::new(status, "request", refusal.reason(), refusal.to_string())
-        }
+        Some(BodyFinding::Refused(refusal)) => of_body(refusal),
         Some(BodyFinding::Inflate(error)) => {
             Verdict::new(StatusCode::BAD_REQUEST, "request", error.reason(), error.to_string())
         }
@@ -475,6 +489,7 @@ impl<'a> EngineError<'a> {
         let kind = match verdict.status {
             StatusCode::UNAUTHORIZED => "authentication_exception",
             StatusCode::FORBIDDEN => "authorization_exception",
+            _ if verdict.absent => "resource_not_found_exception",
             status if status.is_server_error() => "proxy_exception",
             _ => "request_refused_exception",
         };

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
-    body::{BodyError, Progress, Watched},
+    body::{BodyError, Progress},
+    handles::Told,
     record::Entry,
     upstream::Lease,
 };
@@ -35,7 +36,7 @@ struct Own {
 
 #[derive(Debug)]
 struct Engine {
-    body: Watched,
+    body: Told,
     lease: Option<Lease>,
     request: Arc<Progress>,
     entry: Option<Entry>,
@@ -54,7 +55,7 @@ impl ResponseBody {
     }
 
     /// The engine's answer; `request` is the progress of the request's body on the same connection.
-    pub fn engine(body: Watched, lease: Lease, request: Arc<Progress>, entry: Entry) -> Self {
+    pub fn engine(body: Told, lease: Lease, request: Arc<Progress>, entry: Entry) -> Self {
         let mut engine = Box::new(Engine { body, lease: Some(lease), request, entry: Some(entry) });
         if engine.body.is_end_stream() {
             engine.complete();
@@ -91,7 +92,7 @@ impl Engine {
                 BodyError::Idle(_) => Outcome::TimedOut,
                 BodyError::Stopped => Outcome::RequestBroken,
                 BodyError::Hyper(_) if self.request.broken() => Outcome::RequestBroken,
-                BodyError::Hyper(_) => Outcome::UpstreamBroken,
+                BodyError::Hyper(_) | BodyError::Handles(_) => Outcome::UpstreamBroken,
             });
         }
     }

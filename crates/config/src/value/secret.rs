@@ -64,3 +64,31 @@ impl JsonSchema for Secret {
         })
     }
 }
+
+/// A secret of at least 32 bytes, from which keys are derived: shorter ones can be guessed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(transparent)]
+pub struct MasterSecret(Secret);
+
+impl MasterSecret {
+    /// The value, as [`Secret::expose`] gives it.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl JsonSchema for MasterSecret {
+    fn schema_name() -> Cow<'static, str> {
+        "MasterSecret".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Secret::json_schema(generator);
+        schema.insert("x-min-bytes".to_owned(), 32.into());
+        schema
+    }
+}

@@ -3,8 +3,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use config::model;
+use config::{model, value::MasterSecret};
 use engine::{EngineIdentity, IdentityError};
+use handles::{Key, KeyError, Keys};
 use oidc::{ClaimNames, IntrospectionConfig, KeySource, ProviderConfig, Providers, TokenCache};
 use secrecy::SecretString;
 use transport::{ForwardProxy, TlsError, TlsOptions};
@@ -64,6 +65,15 @@ pub enum BuildError {
         /// What is wrong with it.
         #[source]
         source: TenantName,
+    },
+    /// The secrets that bind handles.
+    #[error("clusters[{cluster}].handles")]
+    Handles {
+        /// The cluster.
+        cluster: String,
+        /// What is wrong with a secret.
+        #[source]
+        source: KeyError,
     },
     /// The mappings.
     #[error("mappings: {0}")]
@@ -293,6 +303,7 @@ fn cluster(
             config.mapper_for(settings, provider).map_err(|error| BuildError::Mappings(error.to_string()))?;
         mappers.insert(provider.name.clone(), mapper);
     }
+    let handles_error = |source| BuildError::Handles { cluster: settings.name.clone(), source };
     let path_prefix = settings.path_prefix.clone().unwrap_or_default();
     let base = public_base(&config.public_url, &settings.hosts);
     Ok(Cluster {
@@ -311,7 +322,15 @@ fn cluster(
         path_prefix,
         reads_bodies: settings.read_bodies,
         narrows: settings.narrow,
+        handles: settings.handles.as_ref().map(handle_keys).transpose().map_err(handles_error)?,
     })
+}
+
+fn handle_keys(settings: &model::Handles) -> Result<Arc<Keys>, KeyError> {
+    let model::Handles { secret, other_secrets } = settings;
+    let key = |secret: &MasterSecret| Key::derive(secret.expose().as_bytes());
+    let others = other_secrets.iter().map(key).collect::<Result<_, _>>()?;
+    Ok(Arc::new(Keys::new(key(secret)?, others)))
 }
 
 /// `kept` are the servers of before, whose settings are the same.

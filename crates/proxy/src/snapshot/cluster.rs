@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use access::Mapper;
 use engine::EngineIdentity;
+use handles::Keys;
 
 use super::{Dashboards, Destination};
 use crate::{catalogue::Names, headers::Reserved, upstream::Upstream};
@@ -17,6 +18,7 @@ pub struct Cluster {
     pub(super) path_prefix: String,
     pub(super) reads_bodies: bool,
     pub(super) narrows: bool,
+    pub(super) handles: Option<Arc<Keys>>,
     pub(super) resource: String,
     pub(super) resource_metadata: String,
     pub(super) scopes_supported: Vec<String>,
@@ -125,6 +127,11 @@ impl Cluster {
     /// Whether a request for more than is held is sent as one for what is held.
     pub fn narrows(&self) -> bool {
         self.narrows
+    }
+
+    /// What binds handles to their callers, where that is configured.
+    pub fn handles(&self) -> Option<&Arc<Keys>> {
+        self.handles.as_ref()
     }
 
     /// The path prefix, empty or beginning with a slash.

@@ -112,6 +112,8 @@ async fn under_a_base_path_of_its_own_which_is_kept() {
     let reply = client.get("/osd").await;
     assert_eq!((reply.status, reply.header("location")), (StatusCode::FOUND, "/osd/app/home"));
     assert_eq!(world.dashboards.last().target, "/osd/");
+    let metadata = client.get("/.well-known/oauth-protected-resource/osd").await;
+    assert_eq!(metadata.json()["resource"], "https://localhost:8443/osd", "{}", metadata.text());
     // What only looks like it is the engine's, where such names are refused or outside of the scope.
     let before = world.at_dashboards().len();
     for path in ["/osdx/api/status", "/%6fsd/api/status", "/OSD/api/status", "//osd/api/status"] {

@@ -147,9 +147,10 @@ async fn every_attack_comes_to_what_is_expected() {
 
 /// Scopes for everything that the corpus asks for.
 const ALL: &str = "read:* read:.* read:*:* write:* write:.* manage:* manage:.* monitor:* monitor:cluster \
-                   manage:cluster admin:* admin:cluster admin:plugin/security admin:plugin/flow_framework admin:plugin/ism \
-                   admin:plugin/ml admin:plugin/replication admin:plugin/rollup admin:plugin/sm admin:plugin/transform read:dashboards \
-                   write:dashboards manage:dashboards admin:dashboards";
+                   manage:cluster admin:* admin:cluster admin:plugin/security \
+                   admin:plugin/asynchronous_search admin:plugin/flow_framework admin:plugin/ism admin:plugin/ml \
+                   admin:plugin/replication admin:plugin/rollup admin:plugin/sm admin:plugin/transform \
+                   read:dashboards write:dashboards manage:dashboards admin:dashboards";
 
 #[tokio::test]
 async fn what_is_refused_for_want_of_scope_passes_with_every_scope() {

@@ -4,7 +4,7 @@
 //! [`TokenAnswer`], an [`Introspection`] or an [`OAuthError`]. Who may have what is decided elsewhere.
 //!
 //! ```
-//! use oauth::{ErrorCode, Form, Grant, TokenRequest};
+//! use oauth::{ErrorCode, Form, Grant, Owner, TokenRequest};
 //!
 //! let body = b"grant_type=client_credentials&client_id=agent&client_secret=x&scope=read%3Alogs-*";
 //! let request = TokenRequest::read(None, &Form::parse(body)?)?;
@@ -31,5 +31,7 @@ pub use client::ClientAuthentication;
 pub use error::{ErrorCode, OAuthError};
 pub use form::{Form, MAX_FORM};
 pub use metadata::ServerMetadata;
-pub use request::{CLIENT_CREDENTIALS, Exchange, Grant, TOKEN_EXCHANGE, Target, TokenOptions, TokenRequest};
+pub use request::{
+    CLIENT_CREDENTIALS, Exchange, Grant, Owner, TOKEN_EXCHANGE, Target, TokenOptions, TokenRequest,
+};
 pub use scope::ScopeSet;

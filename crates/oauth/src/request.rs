@@ -59,6 +59,19 @@ pub struct TokenOptions {
     pub provider_scope: Option<ScopeSet>,
     /// Where the token shall count.
     pub targets: Vec<Target>,
+    /// Whom it is for, if not for who asks.
+    pub owner: Option<Owner>,
+}
+
+/// Whom a token is for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Owner {
+    /// The subject, of the same issuer as who asks.
+    pub subject: String,
+    /// The client.
+    pub client_id: Option<String>,
+    /// The person, if it is not the client itself.
+    pub user: Option<String>,
 }
 
 /// Where a token shall count.
@@ -143,7 +156,18 @@ impl TokenOptions {
             provider: text("provider"),
             provider_scope: form.get("provider_scope").map(str::parse).transpose()?,
             targets: resources.chain(audiences).collect(),
+            owner: owner(form)?,
         })
+    }
+}
+
+fn owner(form: &Form) -> Result<Option<Owner>, OAuthError> {
+    let text = |name: &str| form.get(name).map(str::to_owned);
+    let (client_id, user) = (text("owner_client_id"), text("owner_user"));
+    match text("owner") {
+        Some(subject) => Ok(Some(Owner { subject, client_id, user })),
+        None if client_id.is_none() && user.is_none() => Ok(None),
+        None => Err(OAuthError::request("owner_client_id and owner_user need owner, the subject")),
     }
 }
 

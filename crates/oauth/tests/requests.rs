@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64;
 use oauth::{
-    ClientAuthentication, ErrorCode, Form, Grant, MAX_FORM, OAuthError, ScopeSet, Target, TokenRequest,
+    ClientAuthentication, ErrorCode, Form, Grant, MAX_FORM, OAuthError, Owner, ScopeSet, Target, TokenRequest,
 };
 use proptest::prelude::*;
 use secrecy::ExposeSecret as _;
@@ -86,6 +86,7 @@ fn what_is_refused_and_how() {
         (None, with("metadata=[]"), InvalidRequest),
         (None, with("metadata={%22a%22:1}"), InvalidRequest),
         (None, with("metadata={%22a%22:%221%22,%22a%22:%222%22}"), InvalidRequest),
+        (None, with("owner_user=carol"), InvalidRequest),
         (None, with("name=%"), InvalidRequest),
         (None, with("name=%f"), InvalidRequest),
         (None, with("name=%ff"), InvalidRequest),
@@ -116,13 +117,16 @@ fn what_a_token_shall_be_like() {
     let body = format!(
         "{CC}&client_id=a&client_secret=s&scope=read%3Alogs-*+read:x++read:x&expires_in=3600&name=nightly+job\
          &metadata=%7B%22team%22%3A%22ops%22%7D&provider=main&resource=https://a.example&resource=https://b.example\
-         &audience=prod&unknown=ignored&description="
+         &audience=prod&unknown=ignored&description=\
+         &owner=job-1&owner_client_id=job"
     );
     let options = read(None, &body).unwrap().options;
     assert_eq!(options.scope.unwrap().to_string(), "read:logs-* read:x");
     assert_eq!((options.expires_in, options.name.as_deref()), (Some(3600), Some("nightly job")));
     assert_eq!((options.description, options.provider.as_deref()), (None, Some("main")));
     assert_eq!(options.metadata["team"], "ops");
+    let owner = Owner { subject: "job-1".to_owned(), client_id: Some("job".to_owned()), user: None };
+    assert_eq!(options.owner, Some(owner));
     assert_eq!(
         options.targets,
         [

@@ -80,7 +80,7 @@ pub struct OpenSearchStore {
     /// What documents are encrypted with: 32 bytes or more, the same for every proxy. `openssl rand -base64 48` makes one.
     pub secret: Secret,
     /// Further secrets with which documents are read, but not written. To change the secret: add the new one here for every proxy,
-    /// then exchange the two, and remove the old one when no token and no revocation of before is kept any more.
+    /// then exchange the two, and remove the old one after an hour, when all is encrypted with the new one.
     #[serde(default)]
     #[schemars(extend("default" = serde_json::json!([])))]
     pub other_secrets: Vec<Secret>,
@@ -116,6 +116,10 @@ pub struct TokenPolicy {
     /// Whether somebody else must agree before a token works.
     #[serde(default)]
     pub approval: TokenApproval,
+    /// Whether a token may be for somebody else than who asks. It holds what who asks holds, and its requests count as theirs; whom it
+    /// is for sees it and can end it.
+    #[serde(default)]
+    pub for_others: bool,
 }
 
 /// What the presented token must be like; all that is given must hold.

@@ -100,3 +100,52 @@ async fn what_is_withdrawn_from_the_owner_is_withdrawn_from_the_token() {
         assert_eq!(error.to_string(), "tokens.store cannot change while running; restart to change it");
     }
 }
+
+#[tokio::test]
+async fn a_lead_gets_a_token_for_somebody_elses_job() {
+    let policies = "  policies:
+    - {name: leads, when: {group: leads}, scopes: [\"read:*\"], for_others: true}
+    - {name: all, scopes: [\"read:*\"]}
+";
+    let world = start(policies).await;
+    let of = |subject: &str, groups: &[&str], scope: &str| {
+        world
+            .provider
+            .build_token()
+            .claim("sub", subject)
+            .claim("groups", groups)
+            .claim("scope", scope)
+            .sign()
+    };
+    let lead = of("lead", &["leads"], "read:logs-*");
+    let fields = [("owner", "job"), ("owner_client_id", "job-client"), ("scope", "read:logs-a")];
+    let (secret, id) = issued(&exchange(&world, &lead, &fields).await);
+    assert_eq!(search(&world, &secret, "logs-a").await, passes());
+    let record = world.proxy.last_audit().await;
+    assert_eq!(
+        (&record["subject"], &record["token_id"]),
+        (&json!("lead"), &json!(id)),
+        "under the lead's name"
+    );
+    // Both see it and have a say; what the owner does not hold, the owner gets no other secret for.
+    let path = format!("/oauth/token/{id}");
+    let owner = world.anonymous().with_token(of("job", &[], ""));
+    let shown = owner.get(&path).await.json();
+    assert_eq!(
+        (&shown["owner"]["client_id"], &shown["created_by"]["subject"]),
+        (&json!("job-client"), &json!("lead"))
+    );
+    let rotated = owner.json(Method::POST, &format!("{path}/rotate"), &json!({})).await;
+    assert_eq!(rotated.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.anonymous().with_token(&lead).get(&path).await.json(), shown);
+    assert_eq!(owner.get_or(Method::DELETE, &path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(search(&world, &secret, "logs-a").await, refused("managed_token_revoked"));
+    // More than the lead holds nobody gets, and others ask for themselves only.
+    for (token, scope, error) in [
+        (lead, "read:*", "invalid_scope"),
+        (of("member", &[], "read:logs-*"), "read:logs-a", "unauthorized_client"),
+    ] {
+        let reply = exchange(&world, &token, &[("owner", "job"), ("scope", scope)]).await;
+        assert_eq!((reply.status, &reply.json()["error"]), (StatusCode::BAD_REQUEST, &json!(error)));
+    }
+}

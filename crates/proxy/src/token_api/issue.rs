@@ -6,13 +6,13 @@ use access::{Grant as Right, Scope};
 use http::HeaderValue;
 use jiff::Timestamp;
 use oauth::{
-    ACCESS_TOKEN_TYPE, ClientAuthentication, ErrorCode, Exchange, Form, Grant, Target, TokenAnswer,
+    ACCESS_TOKEN_TYPE, ClientAuthentication, ErrorCode, Exchange, Form, Grant, Owner, Target, TokenAnswer,
     TokenOptions, TokenRequest,
 };
 use oidc::{BearerToken, ClientProof, Identity, ProviderRefusal, RelayError};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
-use tokens::{Asked, Claims, Details, Grounds, Issued, PolicyError, Presented, Secret, Status};
+use tokens::{Asked, Claims, Details, Grounds, Issued, Party, PolicyError, Presented, Secret, Status};
 
 use super::{
     Api,
@@ -100,8 +100,8 @@ async fn issue(
         .filter(|cluster| cluster.takes_managed_tokens())
         .filter_map(|cluster| presenter.rights(cluster.index()))
         .collect();
-    let asked =
-        Asked { scopes, lifetime: options.expires_in.map(Duration::from_secs), details, ..Asked::default() };
+    let owner = options.owner.map(|owner| for_other(identity, owner)).transpose()?;
+    let asked = Asked { scopes, lifetime: options.expires_in.map(Duration::from_secs), details, owner };
     let kept = kept_claims(identity);
     let terms = api
         .service
@@ -125,6 +125,21 @@ async fn issue(
         clusters: named,
     };
     api.service.tokens().issue(terms, grounds, Timestamp::now()).await.map_err(|error| of_tokens(&error))
+}
+
+/// Somebody else whom a token is for, of the same issuer as who asks: that much is known of them.
+fn for_other(identity: &Identity, owner: Owner) -> Result<Party, Fault> {
+    let texts = [Some(&owner.subject), owner.client_id.as_ref(), owner.user.as_ref()];
+    if texts.into_iter().flatten().any(|text| text.len() > 256 || text.contains(char::is_control)) {
+        let why = "owner, owner_client_id and owner_user are one line of at most 256 bytes each";
+        return Err(Fault::new(ErrorCode::InvalidRequest, why));
+    }
+    Ok(Party {
+        subject: owner.subject.into(),
+        client_id: owner.client_id.map(Into::into),
+        user: owner.user.map(Into::into),
+        ..party(identity)
+    })
 }
 
 /// The claims to be kept. Introspection may leave the issuer out, which rules and later checks go by.

@@ -227,7 +227,7 @@ pub fn rules(config: &model::Config, settings: &model::Tokens) -> Result<Rules, 
 }
 
 fn convert(config: &model::Config, policy: &model::TokenPolicy) -> Result<Policy, RulesError> {
-    let model::TokenPolicy { name, when, scopes, max_lifetime, require, approval } = policy;
+    let model::TokenPolicy { name, when, scopes, max_lifetime, require, approval, for_others } = policy;
     let fault = |problem: String| RulesError::Policy { name: name.clone(), problem };
     let scopes = scopes.iter().map(|scope| scope.parse::<Scope>());
     let require = require.iter().map(|field| field.parse::<Field>());
@@ -241,7 +241,7 @@ fn convert(config: &model::Config, policy: &model::TokenPolicy) -> Result<Policy
             model::TokenApproval::None => Approval::NotNeeded,
             model::TokenApproval::Required => Approval::Required,
         },
-        for_others: false,
+        for_others: *for_others,
     })
 }
 

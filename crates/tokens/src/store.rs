@@ -40,6 +40,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// One record as it is now; `None` if there is none.
     async fn reread(&self, id: &TokenId) -> Result<Option<(Record, Version)>, StoreError>;
 
+    /// Does what is due now and then and changes nothing that is kept: how many entries it wrote anew. A part of it, if it is much.
+    async fn upkeep(&self) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
     /// Whether what other processes changed is known here, as far as that must be known to accept tokens. Always, where no other
     /// process can change anything.
     fn is_current(&self, now: Timestamp) -> bool {

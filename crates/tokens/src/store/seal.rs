@@ -50,8 +50,8 @@ impl fmt::Debug for StoreKey {
 
 /// The key that new contents are encrypted with, and those that older contents may still be encrypted with.
 ///
-/// To change the secret: put the new one among the others on every replica, then exchange the two, and remove the old one once
-/// nothing is kept any more from before.
+/// To change the secret: put the new one among the others on every replica, then exchange the two, and remove the old one once all
+/// is encrypted with the new one, which [`crate::Tokens::maintain`] sees to.
 #[derive(Clone, Debug)]
 pub struct StoreKeys {
     current: StoreKey,
@@ -96,6 +96,11 @@ pub enum SealError {
 }
 
 impl StoreKeys {
+    /// Whether this is the name of the key that new contents are encrypted with.
+    pub(super) fn is_current(&self, key: &str) -> bool {
+        *self.current.id == *key
+    }
+
     pub(super) fn seal(&self, place: &Place<'_>, plain: Vec<u8>) -> Result<Sealed, SealError> {
         let cipher = self.current.cipher(place).ok_or(SealError::Cipher)?;
         let mut contents = plain;

@@ -3,7 +3,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Inner, Tokens, TokensError, after};
-use crate::{Change, Token};
+use crate::{Change, LastUsed, Revocation, Token};
+
+/// How many parts of its upkeep a store does at once: enough to be done with very many entries within an hour, and few enough not to
+/// keep changes waiting for long.
+const UPKEEP: usize = 10;
 
 /// What maintenance did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -14,6 +18,8 @@ pub struct Maintained {
     pub tokens: usize,
     /// Revocations that are not needed any more.
     pub revocations: usize,
+    /// Entries that were encrypted with an older key and no longer are.
+    pub encrypted_anew: usize,
 }
 
 impl Tokens {
@@ -36,26 +42,42 @@ async fn maintain(inner: Arc<Inner>, now: Timestamp) -> Result<Maintained, Token
         kept.into_iter().filter_map(|token| Some((token.take_unsaved_use()?, token))).collect();
     let all = inner.revocations.load_full();
     let done: Vec<_> = all.all().filter(|revocation| !revocation.is_kept(now)).cloned().collect();
-    let maintained = Maintained { last_uses: uses.len(), tokens: over.len(), revocations: done.len() };
-    if maintained == Maintained::default() {
-        return Ok(maintained);
+    let mut maintained =
+        Maintained { last_uses: uses.len(), tokens: over.len(), revocations: done.len(), encrypted_anew: 0 };
+    if maintained != Maintained::default() {
+        store(&inner, &uses, &over, &done).await?;
     }
+    for _ in 0..UPKEEP {
+        match inner.store.upkeep().await? {
+            0 => break,
+            more => maintained.encrypted_anew += more,
+        }
+    }
+    Ok(maintained)
+}
+
+async fn store(
+    inner: &Inner,
+    uses: &[(LastUsed, Token)],
+    over: &[Token],
+    done: &[Arc<Revocation>],
+) -> Result<(), TokensError> {
     let mut changes: Vec<Change> =
         uses.iter().map(|(used, token)| Change::Used(token.id.clone(), *used)).collect();
     changes
         .extend(over.iter().map(|token| Change::Remove { id: token.id.clone(), expected: token.version() }));
     changes.extend(done.iter().map(|revocation| Change::Forget(revocation.id.clone())));
     if let Err(error) = inner.store.commit(changes).await {
-        for (_, token) in &uses {
+        for (_, token) in uses {
             token.mark_use_unsaved();
         }
         return Err(error.into());
     }
-    for token in &over {
+    for token in over {
         inner.index.remove(&token.id);
     }
     if !done.is_empty() {
-        inner.change_revocations(|all| all.retain(|revocation| revocation.is_kept(now)));
+        inner.change_revocations(|all| all.retain(|known| done.iter().all(|gone| gone.id != known.id)));
     }
-    Ok(maintained)
+    Ok(())
 }

@@ -11,7 +11,7 @@ use tokens::{
 };
 
 use crate::engine::Engine;
-use crate::world::{by, free, grounds, party, seconds, terms};
+use crate::world::{by, free, grounds, seconds, terms};
 
 const MAX_STALE: Duration = Duration::from_secs(10);
 
@@ -255,20 +255,28 @@ async fn a_start_reads_everything_however_much_there_is() {
 #[tokio::test]
 async fn the_secret_can_be_changed_without_losing_tokens() {
     let engine = Engine::default();
-    let issued = issue(&proxy(&engine).await, "alice").await;
+    let old = proxy(&engine).await;
+    let (issued, kept) = (issue(&old, "alice").await, issue(&old, "bob").await);
+    kept.token.touch(now(), None);
+    old.maintain(now()).await.unwrap();
     let changed = StoreKeys::new(key(b'b'), vec![key(b'a')]);
     let tokens =
         Tokens::open(Arc::new(store(&engine, changed).await.unwrap()), Settings::default()).await.unwrap();
     assert!(tokens.admit(&issued.secret, now()).is_ok());
     tokens.revoke(&issued.token.id, by("bob", now())).await.unwrap();
+    tokens.follow().await.unwrap();
+    assert_eq!(tokens.maintain(now()).await.unwrap().encrypted_anew, 2, "what nobody wrote since");
+    assert_eq!(tokens.maintain(now()).await.unwrap().encrypted_anew, 0);
+
     let only_new = StoreKeys::new(key(b'b'), vec![]);
-    let tokens =
+    let fresh =
         Tokens::open(Arc::new(store(&engine, only_new).await.unwrap()), Settings::default()).await.unwrap();
-    assert_eq!(
-        tokens.get(&issued.token.id).unwrap().owner,
-        party("alice"),
-        "written since, so with the new one"
-    );
+    assert_eq!(fresh.get(&issued.token.id).unwrap().status(now()), Status::Revoked);
+    assert_eq!(fresh.get(&kept.token.id).unwrap().last_used(), kept.token.last_used());
+    assert!(fresh.admit(&kept.secret, now()).is_ok());
+    tokens.revoke(&kept.token.id, by("bob", now())).await.unwrap();
+    fresh.follow().await.unwrap();
+    assert!(fresh.admit(&kept.secret, now()).is_err());
 }
 
 #[tokio::test]

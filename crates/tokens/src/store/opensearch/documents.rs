@@ -90,6 +90,24 @@ impl Document {
         Ok(())
     }
 
+    /// Whether it is encrypted with another key than new ones are.
+    pub(super) fn is_of_older_key(&self, keys: &StoreKeys) -> bool {
+        self.source.as_ref().is_some_and(|source| !keys.is_current(&source.key))
+    }
+
+    /// Appends the lines of a bulk request that encrypt it anew, if nobody writes it meanwhile.
+    pub(super) fn seal_anew(self, keys: &StoreKeys, body: &mut Vec<u8>) -> Result<(), StoreError> {
+        let Self { id, number, term, source } = self;
+        let Source { kind, key, sealed } = source.ok_or_else(|| unreadable(&id, "no contents"))?;
+        let place = Place { kind: &kind, id: &id };
+        let plain = keys.open(&place, &Sealed { key, text: sealed });
+        let sealed = plain.and_then(|plain| keys.seal(&place, plain));
+        let Sealed { key, text } =
+            sealed.map_err(|source| StoreError::Sealed { entry: id.clone(), source })?;
+        line(body, &json!({"index": {"_id": id, "if_seq_no": number, "if_primary_term": term}}))?;
+        line(body, &Source { kind, key, sealed: text })
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.id
     }

@@ -4,7 +4,8 @@
 //! before its write can be found, so one may turn up after a greater one. So each look goes back over the numbers of the last
 //! minute. It asks for the numbers alone, which cost little, and then for the documents of those that are new.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(super) struct Following {
     current_at: AtomicI64,
     /// The same for what was read and has yet to be taken in.
     read_at: AtomicI64,
+    /// Documents that were found encrypted with an older key.
+    older: std::sync::Mutex<BTreeSet<Box<str>>>,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +56,13 @@ struct State {
 impl Following {
     pub(super) fn new(max_stale: Duration) -> Self {
         let never = || AtomicI64::new(NEVER);
-        Self { state: Mutex::default(), max_stale, current_at: never(), read_at: never() }
+        Self {
+            state: Mutex::default(),
+            max_stale,
+            current_at: never(),
+            read_at: never(),
+            older: std::sync::Mutex::default(),
+        }
     }
 
     /// All that is in the index.
@@ -84,7 +93,7 @@ impl Following {
             listed.into_iter().filter(|document| !state.known.contains(&document.version())).collect();
         let mut documents = Vec::new();
         for part in new.chunks(BATCH) {
-            documents.append(&mut with_ids(store, part).await?);
+            documents.append(&mut with_ids(store, part.iter().map(Document::id)).await?);
         }
         let uses_due = state.uses_at.is_none_or(|at| began.duration_since(at) >= USES_EVERY);
         let uses =
@@ -109,9 +118,27 @@ impl Following {
         began: Timestamp,
         documents: impl Iterator<Item = Document>,
     ) -> Result<Vec<News>, StoreError> {
-        let news = documents.map(|document| document.open(&store.settings.keys)).collect::<Result<_, _>>()?;
+        let keys = &store.settings.keys;
+        let documents: Vec<Document> = documents.collect();
+        let older = documents.iter().filter(|document| document.is_of_older_key(keys));
+        self.older
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(older.map(|document| Box::from(document.id())));
+        let news = documents.into_iter().map(|document| document.open(keys)).collect::<Result<_, _>>()?;
         self.read_at.store(began.as_millisecond(), Ordering::Release);
         Ok(news)
+    }
+
+    /// Some of the documents that were found encrypted with an older key.
+    pub(super) fn older(&self) -> Vec<Box<str>> {
+        self.older.lock().unwrap_or_else(PoisonError::into_inner).iter().take(BATCH).cloned().collect()
+    }
+
+    /// These are not any more.
+    pub(super) fn no_longer_older(&self, ids: &[Box<str>]) {
+        let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        older.retain(|id| !ids.contains(id));
     }
 
     pub(super) fn learnt(&self) {
@@ -169,8 +196,11 @@ async fn all_after(
 }
 
 /// These documents as they are now. One that was deleted meanwhile is missing.
-async fn with_ids(store: &OpenSearchStore, documents: &[Document]) -> Result<Vec<Document>, StoreError> {
-    let ids: Vec<&str> = documents.iter().map(Document::id).collect();
+pub(super) async fn with_ids<'d>(
+    store: &OpenSearchStore,
+    ids: impl Iterator<Item = &'d str>,
+) -> Result<Vec<Document>, StoreError> {
+    let ids: Vec<&str> = ids.collect();
     search(store, ids.len(), &json!({"ids": {"values": ids}}), true).await
 }
 

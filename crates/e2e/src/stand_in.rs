@@ -3,10 +3,12 @@
 mod dashboards;
 mod engine;
 mod provider;
+mod token_engine;
 
 pub use dashboards::{DashboardsOptions, StandInDashboards};
 pub use engine::{SeenRequest, StandInEngine};
 pub use provider::{StandInProvider, TokenBuilder};
+pub use token_engine::{SeenUse, StandInTokenEngine};
 
 use crate::{Client, ProxyFiles, RunningProxy};
 

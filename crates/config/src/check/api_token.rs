@@ -2,7 +2,7 @@
 
 use super::{Semantic, cluster};
 use crate::{
-    model::{ApiToken, BackendUsers, Cluster, Fallback, Identity, TokenAdmin},
+    model::{ApiToken, Cluster, Identity, TokenAdmin},
     tree::At,
 };
 
@@ -14,7 +14,6 @@ pub(super) fn check(at: &At, cluster: &Cluster, findings: &mut Semantic<'_, '_>)
         cluster::identity(&own.key("fallback"), &fallback.identity(), findings);
     }
     dashboards(at, cluster, settings, findings);
-    catalogue(at, cluster, settings, findings);
 }
 
 fn admin(at: &At, settings: &ApiToken, cluster: &Cluster, findings: &mut Semantic<'_, '_>) {
@@ -52,32 +51,5 @@ fn dashboards(at: &At, cluster: &Cluster, settings: &ApiToken, findings: &mut Se
             "needs rights on tenants, which a token of the identity `api_token` cannot have",
             "add a `fallback` to `api_token`, or remove it",
         );
-    }
-}
-
-/// Listing names needs a name of the proxy's own at the engine.
-fn catalogue(at: &At, cluster: &Cluster, settings: &ApiToken, findings: &mut Semantic<'_, '_>) {
-    let Some(catalogue) = &cluster.catalogue else { return };
-    let at = at.key("catalogue");
-    let known =
-        |users: &BackendUsers| catalogue.user.as_ref().is_some_and(|user| users.users.contains_key(user));
-    match &settings.fallback {
-        None => findings.error_at_key(
-            &at,
-            "needs an identity of the proxy's own, and `api_token` has only tokens for callers",
-            "add a `fallback` to `api_token`, or remove it",
-        ),
-        Some(Fallback::BackendUser(users)) if !known(users) => findings.error_at_key(
-            &at,
-            "does not say as which user of the fallback the engine is asked",
-            "add `user`, one of `identity.api_token.fallback.backend_user.users`",
-        ),
-        Some(Fallback::SignedJwt(_) | Fallback::ProxyHeaders(_)) if catalogue.user.is_some() => findings
-            .error_at_key(
-                &at.key("user"),
-                "belongs to the identity `backend_user`",
-                "remove it: the fallback has a name of the proxy's own",
-            ),
-        Some(_) => {}
     }
 }

@@ -24,6 +24,21 @@ pub(super) fn check(at: &At, cluster: &Cluster, findings: &mut Semantic<'_, '_>)
 
 /// Whether the proxy has a name of its own at the engine, for what needs one. `at` is a section with the key `user`.
 pub(super) fn own_user(at: &At, identity: &Identity, user: Option<&String>, findings: &mut Semantic<'_, '_>) {
+    let (fallback, place);
+    let identity = if let Identity::ApiToken(settings) = identity {
+        let Some(found) = &settings.fallback else {
+            return findings.error_at_key(
+                at,
+                "needs an identity of the proxy's own, and `api_token` has only tokens for callers",
+                "add a `fallback` to `api_token`, or remove it",
+            );
+        };
+        (fallback, place) = (found.identity(), "identity.api_token.fallback.backend_user.users");
+        &fallback
+    } else {
+        place = "identity.backend_user.users";
+        identity
+    };
     match (identity, user) {
         (Identity::Forward(_), _) => findings.error_at_key(
             at,
@@ -33,11 +48,11 @@ pub(super) fn own_user(at: &At, identity: &Identity, user: Option<&String>, find
         (Identity::BackendUser(_), None) => findings.error_at_key(
             at,
             "does not say as which user the engine is asked",
-            "add `user`, one of `identity.backend_user.users`",
+            format!("add `user`, one of `{place}`"),
         ),
         (Identity::BackendUser(backend), Some(user)) if !backend.users.contains_key(user) => findings.error(
             &at.key("user"),
-            format!("`{user}` has no password under `identity.backend_user.users`"),
+            format!("`{user}` has no password under `{place}`"),
             "add it there, or name another",
         ),
         (Identity::SignedJwt(_) | Identity::ProxyHeaders(_), Some(_)) => findings.error_at_key(

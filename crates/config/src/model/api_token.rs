@@ -14,7 +14,7 @@ pub struct ApiToken {
     pub admin: TokenAdmin,
     /// What begins the names of the tokens made here. Proxies of one engine may share it; each names its tokens apart.
     #[serde(default = "prefix")]
-    #[schemars(length(max = 64), extend("pattern" = "^[A-Za-z0-9_-]+$", "x-form" = "letters, digits, `-` and `_`, such as `oauth-proxy`"))]
+    #[schemars(length(max = 64), extend("pattern" = "^[A-Za-z0-9_-]+$", "x-form" = "a prefix of letters, digits, `-` and `_`, such as `oauth-proxy`"))]
     pub name_prefix: String,
     /// Lifetime of a token. One that is in use is replaced when a quarter of it is left. What a proxy that died leaves behind ends after
     /// this time. Not longer than the engine's `api_tokens.max_duration_seconds`.

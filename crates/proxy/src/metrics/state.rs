@@ -74,6 +74,9 @@ impl Collector for StateCollector {
     }
 }
 
+/// A figure of the engine's tokens of a cluster.
+type OfTokens = fn(&ApiTokenStats) -> f64;
+
 struct Scrape<'a>(DescriptorEncoder<'a>);
 
 impl Scrape<'_> {
@@ -191,7 +194,7 @@ impl Scrape<'_> {
         self.family("api_tokens_held", help, MetricType::Gauge, each(|stats| size(stats.held)))?;
         let help = "API tokens that the engine remembers of everybody, ended ones too";
         self.family("api_tokens_places", help, MetricType::Gauge, each(|stats| float(stats.places)))?;
-        let counted: [(&str, &str, fn(&ApiTokenStats) -> f64); 5] = [
+        let counted: [(&str, &str, OfTokens); 5] = [
             ("api_tokens_made", "API tokens made", |stats| float(stats.made)),
             ("api_tokens_revoked", "API tokens revoked", |stats| float(stats.revoked)),
             ("api_tokens_deleted", "Places of ended API tokens freed", |stats| float(stats.deleted)),

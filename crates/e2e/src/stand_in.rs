@@ -39,12 +39,13 @@ impl StandIns {
     }
 
     /// Starts all three, the engine in the place of a Dashboards as well, which is under `/osd` with that as its base
-    /// path.
+    /// path. Handles are bound to their callers.
     pub async fn start_with_dashboards() -> Self {
         let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
         let files = ProxyFiles::new();
         let config = format!(
-            "{}    dashboards:\n      nodes: [http://localhost:{}]\n      base_path: /osd\n      health: {{path: /checked}}\n",
+            "{}    dashboards:\n      nodes: [http://localhost:{}]\n      base_path: /osd\n      health: {{path: /checked}}\n    \
+             handles: {{secret: \"literal:thirty-two bytes that nobody should know\"}}\n",
             stand_in_config(&files, &provider, &[&engine.url()]),
             engine.address().port(),
         );

@@ -8,9 +8,9 @@ use std::{
     time::SystemTime,
 };
 
+use bytes::Bytes;
 use engine::{Caller, Credential, IdentityError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use secrecy::SecretString;
 

@@ -98,14 +98,19 @@ impl Findings {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, need: &Need) {
-        let Found { targets, needs, more, .. } = &mut *self.found();
+    fn note_target(&self, need: &Need) {
+        let targets = &mut self.found().targets;
         if targets.len() < TARGETS {
             let target = need.on.to_string();
             if !targets.contains(&target) {
                 targets.push(target);
             }
         }
+    }
+
+    fn note(&self, need: &Need) {
+        self.note_target(need);
+        let Found { needs, more, .. } = &mut *self.found();
         if needs.contains(need) {
             return;
         }
@@ -194,10 +199,11 @@ impl Inspector {
             if self.allowed.as_ref() == Some(&need) {
                 continue;
             }
-            self.findings.note(&need);
+            self.findings.note_target(&need);
             let rights = rights.ok_or(BodyFinding::NoRights)?;
-            if let Some(inside) = catalogue::found(&mut self.watch, rights, &need, self.cluster.names())? {
-                inside.iter().for_each(|need| self.findings.note(need));
+            match catalogue::found(&mut self.watch, rights, &need, self.cluster.names())? {
+                None => self.findings.note(&need),
+                Some(inside) => inside.iter().for_each(|need| self.findings.note(need)),
             }
             self.allowed = Some(need);
         }

@@ -217,13 +217,13 @@ impl Proxy {
             Rejection::Unauthenticated(unidentified.error, scope)
         })?;
         entry.caller(authenticated.principal.identity());
-        if let Some(names) = cluster.names() {
-            names.settle().await;
-        }
         let presented = handles::present(authenticated).await.map_err(|error| match error {
             HandleError::Broken(_) => Rejection::Body { stalled: request_body.stalled() },
             error => Rejection::Unauthorized(AuthorizationError::Handle(error)),
         })?;
+        if let Some(names) = cluster.names() {
+            names.settle().await;
+        }
         let authorized = authorize::decide(presented).map_err(Rejection::Unauthorized)?;
         if let Some(targets) = &authorized.targets {
             entry.note(|record| record.targets = targets.to_vec());
@@ -264,8 +264,7 @@ impl Proxy {
             // What looks like the engine breaking off may be the client's body doing so, or what stands in it.
             broken(&request_body, findings.clone()).unwrap_or(Rejection::Upstream(error))
         })?;
-        let (answer, renewed) =
-            renewal::settle(cluster, &destination, &identity, spare, answer).await?;
+        let (answer, renewed) = renewal::settle(cluster, &destination, &identity, spare, answer).await?;
         if let Some(renewed) = renewed {
             entry.renewed(renewed.name());
         }

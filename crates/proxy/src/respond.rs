@@ -160,23 +160,7 @@ impl Rejection {
                 verdict.scope = scope.as_deref().map(str::to_owned);
                 verdict
             }
-            Self::Unauthorized(AuthorizationError::Operation(refusal)) => of_refusal(refusal),
-            Self::Unauthorized(AuthorizationError::Scope(denial)) => of_denial(denial),
-            Self::Unauthorized(AuthorizationError::Coding(coding)) => {
-                let detail = format!(
-                    "the body has to be read, and the content encoding `{coding}` is not; send it as gzip or uncompressed"
-                );
-                Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request", "body_encoding", detail)
-            }
-            Self::Unauthorized(AuthorizationError::NoRights) => no_rights(),
-            Self::Unauthorized(AuthorizationError::Handle(error)) => of_handle(error),
-            Self::Unauthorized(AuthorizationError::NamesUnknown) => names_unknown(),
-            Self::Unauthorized(AuthorizationError::Xsrf(missing)) => {
-                Verdict::new(StatusCode::BAD_REQUEST, "request", "xsrf_missing", missing.to_string())
-            }
-            Self::Unauthorized(AuthorizationError::Tenancy(error)) => {
-                Verdict::new(StatusCode::FORBIDDEN, "identity", error.reason(), error.to_string())
-            }
+            Self::Unauthorized(error) => of_authorization(error),
             Self::Identity(error) => {
                 let status =
                     StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -308,6 +292,28 @@ fn of_authentication(error: &AuthenticationError) -> Verdict {
     verdict.oauth_error = oauth_error;
     verdict.challenge = status == StatusCode::UNAUTHORIZED || oauth_error.is_some();
     verdict
+}
+
+fn of_authorization(error: &AuthorizationError) -> Verdict {
+    match error {
+        AuthorizationError::Operation(refusal) => of_refusal(refusal),
+        AuthorizationError::Scope(denial) => of_denial(denial),
+        AuthorizationError::Coding(coding) => {
+            let detail = format!(
+                "the body has to be read, and the content encoding `{coding}` is not; send it as gzip or uncompressed"
+            );
+            Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "request", "body_encoding", detail)
+        }
+        AuthorizationError::NoRights => no_rights(),
+        AuthorizationError::Xsrf(missing) => {
+            Verdict::new(StatusCode::BAD_REQUEST, "request", "xsrf_missing", missing.to_string())
+        }
+        AuthorizationError::Tenancy(error) => {
+            Verdict::new(StatusCode::FORBIDDEN, "identity", error.reason(), error.to_string())
+        }
+        AuthorizationError::NamesUnknown => names_unknown(),
+        AuthorizationError::Handle(error) => of_handle(error),
+    }
 }
 
 fn of_refused_identity(node: &str, destination: &Destination) -> Verdict {

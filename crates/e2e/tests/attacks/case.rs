@@ -147,6 +147,14 @@ fn expect(value: &str) -> Expect {
 }
 
 impl Case {
+    /// Puts texts in the place of names.
+    pub(crate) fn fill(mut self, texts: &[(&str, String)]) -> Self {
+        for (name, text) in texts {
+            self.request = self.request.replace(name, text);
+        }
+        self
+    }
+
     /// The bytes to send with this token.
     pub(crate) fn bytes(&self, token: Option<&str>) -> Vec<u8> {
         if self.http2 {

@@ -24,13 +24,32 @@ struct Observed {
     token: Option<String>,
 }
 
-fn corpus() -> Vec<Case> {
+/// Scrolls of `logs-a` that the engine calls `RnI`: one of the caller whom the cases' tokens name, one of somebody else.
+async fn scrolls(world: &StandIns) -> [(&'static str, String); 2] {
+    world.engine.answer("/logs-a/_search", |_| {
+        let mut response = http::Response::new(r#"{"_scroll_id":"RnI"}"#.into());
+        let json = http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+        response
+    });
+    let scroll = async |subject: &str| {
+        let token = world.provider.build_token().claim("sub", subject).claim("scope", "read:logs-*");
+        let client = world.anonymous().with_token(token.sign());
+        let reply = client.get("/logs-a/_search?scroll=1m").await;
+        reply.json()["_scroll_id"].as_str().unwrap().to_owned()
+    };
+    [("{scroll}", scroll("tester-subject").await), ("{foreign}", scroll("somebody").await)]
+}
+
+async fn corpus(world: &StandIns) -> Vec<Case> {
+    let scrolls = scrolls(world).await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
     files.sort();
     let cases: Vec<Case> =
         files.iter().flat_map(|file| case::parse(&std::fs::read_to_string(file).unwrap())).collect();
+    let cases: Vec<Case> = cases.into_iter().map(|case| case.fill(&scrolls)).collect();
     let names: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
     assert_eq!(names.len(), cases.len(), "each case has a name of its own");
     cases
@@ -124,7 +143,7 @@ fn wrong(expect: &Expect) -> Vec<Expect> {
 async fn every_attack_comes_to_what_is_expected() {
     let world = StandIns::start_with_dashboards().await;
     let foreign = StandInProvider::start().await;
-    let cases = corpus();
+    let cases = corpus(&world).await;
     assert!(cases.len() >= 120, "{} cases", cases.len());
     let mut failed = Vec::new();
     for case in &cases {
@@ -158,7 +177,7 @@ async fn what_is_refused_for_want_of_scope_passes_with_every_scope() {
     let foreign = StandInProvider::start().await;
     let lacking = |case: &Case| matches!(&case.expect, Expect::Refused { reason, .. } if reason == "insufficient_scope");
     let mut refused = Vec::new();
-    for mut case in corpus().into_iter().filter(lacking) {
+    for mut case in corpus(&world).await.into_iter().filter(lacking) {
         case.scopes = Some(ALL.to_owned());
         let observed = observe(&world, &foreign, &case).await;
         if observed.answers != [200] || observed.seen.len() != 1 {

@@ -199,7 +199,9 @@ impl Scrape<'_> {
             ("api_tokens_revoked", "API tokens revoked", |stats| float(stats.revoked)),
             ("api_tokens_deleted", "Places of ended API tokens freed", |stats| float(stats.deleted)),
             ("api_tokens_failures", "API tokens that the engine did not make", |stats| float(stats.failures)),
-            ("api_tokens_heals", "Times that a node had forgotten its API tokens", |stats| float(stats.heals)),
+            ("api_tokens_heals", "Times that a node had forgotten its API tokens", |stats| {
+                float(stats.heals)
+            }),
         ];
         for (name, help, value) in counted {
             self.family(name, help, MetricType::Counter, each(value))?;

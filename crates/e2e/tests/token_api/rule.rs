@@ -73,7 +73,12 @@ async fn rotation_gives_a_new_secret_to_who_holds_as_much() {
     // By itself, and at once.
     let itself = world.anonymous().with_token(&new);
     let rotated = itself.json(Method::POST, &format!("/oauth/token/{new_id}/rotate"), &json!({})).await;
-    let (newest, _) = issued(&rotated);
+    let (newest, newest_id) = issued(&rotated);
+    let end = owner.get(&format!("/oauth/token/{newest_id}")).await.json()["expires_at"].clone();
+    assert!(
+        end.as_str().unwrap() <= shown["expires_at"].as_str().unwrap(),
+        "by itself a token gets no more time: {end}, {shown}"
+    );
     assert_eq!(search(&world, &new, "logs-a").await, refused("managed_token_revoked"));
     assert_eq!(search(&world, &newest, "logs-a").await, passes());
 }

@@ -72,6 +72,7 @@ pub(crate) async fn revoke(api: &Api<'_>, caller: &Caller, id: &str, query: &For
     let token = caller.commanded(find(api, id))?;
     let decision = caller.decides(query.get("reason"))?;
     api.service.tokens().revoke(&token.id, decision).await.map_err(|error| of_tokens(&error))?;
+    api.token_ended(&token.owner);
     Ok(Answer::nothing())
 }
 
@@ -128,6 +129,9 @@ pub(crate) async fn revoke_many(
     let decision = caller.decides(request.reason.as_deref())?;
     let done = api.service.tokens().revoke_matching(filter, decision, request.dry_run).await;
     let done = done.map_err(|error| of_tokens(&error))?;
+    if !request.dry_run {
+        done.matched.iter().for_each(|token| api.token_ended(&token.owner));
+    }
     let token_ids: Vec<String> =
         done.matched.iter().take(MAX_TOLD).map(|token| token.id.to_string()).collect();
     entry.note(|record| {
@@ -165,7 +169,7 @@ pub(crate) async fn rotate(
     let decision = caller.decides(request.reason.as_deref())?;
     let rotation = Rotation {
         overlap: Duration::from_secs(request.overlap),
-        max_lifetime: api.service.policies().max_lifetime,
+        max_lifetime: longest(api, caller, &token, decision.at),
     };
     let rotated = api.service.tokens().rotate(&token.id, rotation, decision).await;
     let rotated = rotated.map_err(|error| of_tokens(&error))?;
@@ -174,6 +178,17 @@ pub(crate) async fn rotate(
         record.detail = Some(format!("rotated; the old secret works until {}", rotated.old.expires_at));
     });
     issue::answer(&rotated.issued, None)
+}
+
+/// How long a rotated token may live. By itself a token gets no more time than it has left: for more, the provider must have vouched
+/// for its owner again.
+fn longest(api: &Api<'_>, caller: &Caller, token: &Token, now: Timestamp) -> Duration {
+    if caller.principal.managed().is_some() {
+        return token.expires_at.duration_since(now).try_into().unwrap_or_default();
+    }
+    let policies = api.service.policies();
+    let policy = policies.policies.iter().find(|policy| Some(&policy.name) == token.policy.as_ref());
+    policy.and_then(|policy| policy.max_lifetime).unwrap_or(policies.max_lifetime)
 }
 
 /// The token of an id as it stands in a path; `None` for anything that is none.

@@ -30,6 +30,6 @@ pub use raw::{RawConnection, raw};
 pub use real::{Real, RealConfig};
 pub use session::Session;
 pub use stand_in::{
-    DashboardsOptions, SeenRequest, SeenUse, StandInDashboards, StandInEngine, StandInProvider, StandIns,
-    StandInTokenEngine, TokenBuilder, stand_in_config,
+    DashboardsOptions, SeenRequest, SeenUse, StandInDashboards, StandInEngine, StandInProvider,
+    StandInTokenEngine, StandIns, TokenBuilder, stand_in_config,
 };

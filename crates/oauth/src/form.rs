@@ -40,7 +40,7 @@ impl Form {
             }
             let Some(value) = decode(value) else {
                 return Err(OAuthError::request(format!(
-                    "the value of {} is not properly form-encoded",
+                    "the value of {} is not properly form-encoded: a space is + or %20 (with curl: --data-urlencode)",
                     *name
                 )));
             };

@@ -49,6 +49,13 @@ fn authorization_of(body: &str, client: Option<&str>) -> Option<String> {
 }
 
 #[test]
+fn a_space_as_it_is_in_a_form_is_refused_with_its_cure() {
+    let body = format!("{CC}&name=nightly report");
+    let error = read(Some(&basic("agent:s")), &body).unwrap_err();
+    assert!(error.to_string().contains("--data-urlencode"), "{error}");
+}
+
+#[test]
 fn what_is_refused_and_how() {
     use ErrorCode::{InvalidClient, InvalidRequest, InvalidScope, UnsupportedGrantType};
     let with = |rest: &str| format!("{CC}&client_id=a&client_secret=s&{rest}");

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
 
 mod described;
+mod documented;
 mod end;
 mod issue;
 mod notify;

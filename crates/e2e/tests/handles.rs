@@ -325,6 +325,33 @@ async fn a_handle_stands_for_what_the_body_of_its_making_named() {
     }
 }
 
+#[tokio::test]
+async fn an_asynchronous_search_is_looked_at_and_freed_by_whoever_began_it() {
+    let world = World::start().await;
+    let plugin = "read:plugin/asynchronous_search write:plugin/asynchronous_search";
+    let told = || answer(&json!({"id": "FnB==", "state": "RUNNING"}));
+    world.engine.answer("/logs-a/_plugins/_asynchronous_search", move |_| told());
+    world.engine.answer("/_plugins/_asynchronous_search/FnB%3D%3D", move |_| told());
+    let alice = world.client("alice", &format!("read:logs-* {plugin}"));
+    let query = json!({"query": {"match_all": {}}});
+    let id = text(&alice.json(Method::POST, "/logs-a/_plugins/_asynchronous_search", &query).await, "id");
+    let target = format!("/_plugins/_asynchronous_search/{}", encoded(&id));
+    assert_eq!(text(&alice.get(&target).await, "id"), id);
+    let (bob, narrower) = (
+        world.client("bob", &format!("read:* {plugin}")),
+        world.client("alice", &format!("read:x {plugin}")),
+    );
+    for method in [Method::GET, Method::DELETE] {
+        let before = world.seen();
+        assert_eq!(outcome(&bob.get_or(method.clone(), &target).await), unknown());
+        let reply = narrower.get_or(method.clone(), &target).await;
+        assert_eq!(outcome(&reply), (403, "insufficient_scope".to_owned()), "{method}");
+        assert_eq!(world.seen(), before);
+        assert_eq!(alice.get_or(method, &target).await.status, StatusCode::OK);
+        assert_eq!(world.engine.last().target, "/_plugins/_asynchronous_search/FnB%3D%3D");
+    }
+}
+
 /// What is not read could name anything; one's own handle beside it must not carry it through.
 #[tokio::test]
 async fn a_body_that_is_not_read_needs_everything_whatever_stands_beside_it() {

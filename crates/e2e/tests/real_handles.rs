@@ -97,7 +97,7 @@ async fn a_point_in_time_is_made_searched_listed_and_freed() {
     let operator = real.client("ops", "read:*").await;
     let made = agent.get_or(Method::POST, "/logs-*/_search/point_in_time?keep_alive=1m").await;
     let id = text(&good(&made), "pit_id");
-    let search = json!({"size": 3, "pit": {"id": id, "keep_alive": "1m"}, "sort": ["_shard_doc"]});
+    let search = json!({"size": 3, "pit": {"id": id, "keep_alive": "1m"}, "sort": ["_doc"]});
     for plain in [true, false] {
         let page = if plain {
             good(&agent.json(Method::POST, "/_search", &search).await)

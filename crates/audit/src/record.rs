@@ -81,6 +81,12 @@ pub struct Record {
     /// The scopes that permitted the request.
     #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub permitted_by: Vec<String>,
+    /// The policies that permitted the request.
+    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// What the policies would have refused, were they not on trial.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub policy_would_deny: Option<String>,
 
     /// The OAuth client.
     #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
@@ -185,6 +191,8 @@ impl Record {
             reason: None,
             detail: None,
             permitted_by: Vec::new(),
+            policies: Vec::new(),
+            policy_would_deny: None,
             client_id: None,
             user_id: None,
             subject: None,

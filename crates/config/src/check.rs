@@ -10,6 +10,7 @@ mod cluster;
 mod dashboards;
 mod listeners;
 mod mapping;
+mod policies;
 mod provider;
 mod routing;
 mod tokens;
@@ -24,6 +25,7 @@ pub(crate) fn all(parts: &Parts, findings: &mut Findings<'_>) {
     routing::check(parts, &mut findings);
     mapping::check(parts, &mut findings);
     tokens::check(parts, &mut findings);
+    policies::check(parts, &mut findings);
 }
 
 /// Findings about meaning: left out where the structure is already known to be wrong, since they would be

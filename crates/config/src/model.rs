@@ -19,8 +19,10 @@ pub use self::dashboards::{
 };
 use crate::value::{ByteSize, ClaimPathForm, Duration, MasterSecret, Secret};
 
+mod policies;
 mod tokens;
 
+pub use policies::{Policies, PolicyMode, PrincipalIds};
 pub use tokens::{
     EmbeddedStore, OpenSearchStore, TokenApproval, TokenCondition, TokenNotify, TokenPolicy, TokenStore,
     Tokens,
@@ -55,6 +57,8 @@ pub struct Config {
     pub mappings: Vec<Mapping>,
     /// Tokens that the proxy issues itself; without it, there are none, and nothing below `/oauth/` is served.
     pub tokens: Option<Tokens>,
+    /// Cedar policies on top of the scopes; without it, scopes alone decide.
+    pub policies: Option<Policies>,
     /// The audit trail.
     pub audit: Audit,
     /// Limits on what clients may send and how long they may take.

@@ -7,7 +7,7 @@ use serde_path_to_error::{Path, Segment};
 use url::Url;
 
 use crate::{
-    model::{Admin, Cluster, Limits, Listen, Mapping, Provider, Telemetry, Tokens},
+    model::{Admin, Cluster, Limits, Listen, Mapping, Policies, Provider, Telemetry, Tokens},
     report::Findings,
     tree::{At, Step},
 };
@@ -21,6 +21,7 @@ pub(crate) struct Parts {
     pub(crate) clusters: Section<Cluster>,
     pub(crate) mappings: Section<Mapping>,
     pub(crate) tokens: Option<Tokens>,
+    pub(crate) policies: Option<Policies>,
     pub(crate) limits: Option<Limits>,
     pub(crate) telemetry: Option<Telemetry>,
 }
@@ -56,6 +57,7 @@ impl Parts {
             clusters: reader.list("clusters"),
             mappings: reader.list("mappings"),
             tokens: reader.one("tokens", None),
+            policies: reader.one("policies", None),
             limits: reader.one("limits", Some(Limits::default())),
             telemetry: reader.one("telemetry", Some(Telemetry::default())),
         }

@@ -3,14 +3,15 @@
 mod byte_size;
 mod claim_path;
 mod duration;
+mod read_file;
 mod secret;
 
-pub(crate) use self::claim_path::ClaimPathForm;
 pub use self::{
     byte_size::ByteSize,
     duration::Duration,
     secret::{MasterSecret, Secret},
 };
+pub(crate) use self::{claim_path::ClaimPathForm, read_file::ReadFileForm};
 
 /// What is wrong with a duration or a size.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! May it: the scopes of the caller against what the request asks.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use access::{Denial, Permit, Rights, Watch};
 use dashboards::XsrfMissing;
@@ -15,6 +15,7 @@ use crate::{
     handles::{Answering, Bound, HandleError, Presented},
     inflate::Coding,
     intake::Received,
+    policies::{Judge, Policies, PolicyRefusal},
     principal::Principal,
     snapshot::Destination,
     tenancy::{TENANT, TenancyError},
@@ -39,6 +40,8 @@ pub struct Authorized {
     pub targets: Option<Box<[String]>>,
     /// What has to be done to the answer.
     pub answering: Option<Answering>,
+    /// Asks the policies about what the body is found to need.
+    pub judge: Option<Judge>,
     _decided: Decided,
 }
 
@@ -74,12 +77,17 @@ pub enum AuthorizationError {
     Xsrf(XsrfMissing),
     /// There is no tenant of Dashboards that it may be for.
     Tenancy(TenancyError),
+    /// The policies do not allow it.
+    Policy(Box<PolicyRefusal>),
     /// A handle that it names or that its answer tells is not for this caller.
     Handle(HandleError),
 }
 
+/// The policies, and where the request comes from, which they may go by.
+pub type PolicyLayer<'p> = Option<(&'p Arc<Policies>, IpAddr)>;
+
 /// Decides. Pure and without waiting.
-pub fn decide(presented: Presented) -> Result<Authorized, AuthorizationError> {
+pub fn decide(presented: Presented, policies: PolicyLayer<'_>) -> Result<Authorized, AuthorizationError> {
     let Presented { authenticated: Authenticated { classified, principal, token }, bound } = presented;
     let mut ask = classified.ask.map_err(AuthorizationError::Operation)?;
     let mut received = classified.received;
@@ -90,7 +98,7 @@ pub fn decide(presented: Presented) -> Result<Authorized, AuthorizationError> {
     }
     let uses_handles = bound.as_ref().is_some_and(Bound::is_used);
     let mut targets = uses_handles.then(|| targets_of(&ask));
-    let allowed = match catalogue::decide(rights, &mut ask, received.cluster.names()) {
+    let allowed = match catalogue::decide(rights, &mut ask, received.cluster.names(), policies.is_some()) {
         Ok(allowed) => allowed,
         Err(Refused::NamesUnknown) => return Err(AuthorizationError::NamesUnknown),
         Err(Refused::Denied(denial)) => {
@@ -99,7 +107,7 @@ pub fn decide(presented: Presented) -> Result<Authorized, AuthorizationError> {
             }
             // What a handle stands for cannot be narrowed.
             let narrows = received.destination.is_engine() && received.cluster.narrows() && !uses_handles;
-            let narrower = narrows.then(|| narrow(&received, ask.operation, rights));
+            let narrower = narrows.then(|| narrow(&received, ask.operation, rights, policies.is_some()));
             let Some(Narrower { target, inquiry, allowed }) = narrower.flatten() else {
                 return Err(AuthorizationError::Scope(denial));
             };
@@ -116,6 +124,15 @@ pub fn decide(presented: Presented) -> Result<Authorized, AuthorizationError> {
         }
     }
     let targets = stood_for.or(targets);
+    let judge = policies.map(|(policies, source)| {
+        let (principal, cluster) = (Arc::clone(&principal), Arc::clone(&received.cluster));
+        Judge::new(Arc::clone(policies), principal, cluster, ask.operation, source)
+    });
+    if let Some(judge) = &judge {
+        for need in &ask.needs {
+            judge.judge(need).map_err(AuthorizationError::Policy)?;
+        }
+    }
     let answering = match bound {
         Some(bound) => bound.answering(&ask, &mut received).map_err(AuthorizationError::Handle)?,
         None => None,
@@ -124,7 +141,17 @@ pub fn decide(presented: Presented) -> Result<Authorized, AuthorizationError> {
         (Some(watch), Some(plan)) => Some(Reading { plan, coding: coding(&received)?, watch }),
         _ => None,
     };
-    Ok(Authorized { received, principal, permit, token, reading, targets, answering, _decided: Decided })
+    Ok(Authorized {
+        received,
+        principal,
+        permit,
+        token,
+        reading,
+        targets,
+        answering,
+        judge,
+        _decided: Decided,
+    })
 }
 
 fn targets_of(ask: &Inquiry) -> Box<[String]> {
@@ -139,7 +166,12 @@ struct Narrower {
 }
 
 /// The narrower request is read and judged like one that came so: what would not be allowed then is not now.
-fn narrow(received: &Received, operation: &'static Operation, rights: &Rights) -> Option<Narrower> {
+fn narrow(
+    received: &Received,
+    operation: &'static Operation,
+    rights: &Rights,
+    reads: bool,
+) -> Option<Narrower> {
     let request = Narrowable::new(operation, received.target.path(), received.target.query())?;
     let held: Vec<_> = rights.targets(request.action()).collect();
     let narrowed = request.narrow(&held)?;
@@ -152,7 +184,7 @@ fn narrow(received: &Received, operation: &'static Operation, rights: &Rights) -
     if inquiry.operation.name != operation.name {
         return None;
     }
-    let allowed = catalogue::decide(rights, &mut inquiry, received.cluster.names()).ok()?;
+    let allowed = catalogue::decide(rights, &mut inquiry, received.cluster.names(), reads).ok()?;
     Some(Narrower { target, inquiry, allowed })
 }
 

@@ -52,7 +52,7 @@ pub struct Gathered {
 impl Gathered {
     /// Puts the body of `authorized` under inspection; nothing of it is read yet.
     pub fn new(authorized: Authorized) -> Self {
-        let Authorized { received, principal, permit, token, reading, answering, .. } = authorized;
+        let Authorized { received, principal, permit, token, reading, answering, judge, .. } = authorized;
         let Received { cluster, method, target, headers, authorization: _, tenants: _, destination, body } =
             received;
         let inspector = reading.map(|Reading { plan, coding, watch }| {
@@ -63,6 +63,7 @@ impl Gathered {
                 watch,
                 Arc::clone(&principal),
                 Arc::clone(&cluster),
+                judge,
             )
         });
         let body = Inspected::new(body, inspector);

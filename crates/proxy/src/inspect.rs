@@ -23,6 +23,7 @@ use crate::{
     buffered::Buffered,
     catalogue::{self, Refused},
     inflate::{InflateError, Inflater},
+    policies::{Judge, PolicyRefusal},
     principal::Principal,
     snapshot::Cluster,
 };
@@ -39,6 +40,8 @@ pub enum BodyFinding {
     Refused(BodyRefusal),
     /// Aliases are to be judged by what is behind them, which is not known at this moment.
     NamesUnknown,
+    /// The policies do not allow what it names.
+    Policy(Box<PolicyRefusal>),
     /// The token's provider has no standing on this cluster.
     NoRights,
     /// Its compression cannot be undone.
@@ -51,6 +54,12 @@ impl From<Refused> for BodyFinding {
             Refused::Denied(denial) => Self::Denied(denial),
             Refused::NamesUnknown => Self::NamesUnknown,
         }
+    }
+}
+
+impl From<Box<PolicyRefusal>> for BodyFinding {
+    fn from(refusal: Box<PolicyRefusal>) -> Self {
+        Self::Policy(refusal)
     }
 }
 
@@ -129,6 +138,7 @@ pub struct Inspector {
     watch: Watch,
     principal: Arc<Principal>,
     cluster: Arc<Cluster>,
+    judge: Option<Judge>,
     found: Vec<Need>,
     allowed: Option<Need>,
     findings: Arc<Findings>,
@@ -142,6 +152,7 @@ impl Inspector {
         watch: Watch,
         principal: Arc<Principal>,
         cluster: Arc<Cluster>,
+        judge: Option<Judge>,
     ) -> Self {
         let findings = Arc::new(Findings::default());
         Self {
@@ -150,6 +161,7 @@ impl Inspector {
             watch,
             principal,
             cluster,
+            judge,
             found: Vec::new(),
             allowed: None,
             findings,
@@ -201,9 +213,12 @@ impl Inspector {
             }
             self.findings.note_target(&need);
             let rights = rights.ok_or(BodyFinding::NoRights)?;
-            match catalogue::found(&mut self.watch, rights, &need, self.cluster.names())? {
-                None => self.findings.note(&need),
-                Some(inside) => inside.iter().for_each(|need| self.findings.note(need)),
+            let inside = catalogue::found(&mut self.watch, rights, &need, self.cluster.names())?;
+            for need in inside.as_deref().unwrap_or(std::slice::from_ref(&need)) {
+                if let Some(judge) = &self.judge {
+                    judge.judge(need)?;
+                }
+                self.findings.note(need);
             }
             self.allowed = Some(need);
         }

@@ -43,6 +43,7 @@ pub mod intake;
 pub mod listener;
 pub mod metrics;
 pub mod pipeline;
+pub mod policies;
 pub mod principal;
 pub mod record;
 pub mod reload;

@@ -224,7 +224,9 @@ impl Proxy {
         if let Some(names) = cluster.names() {
             names.settle().await;
         }
-        let authorized = authorize::decide(presented).map_err(Rejection::Unauthorized)?;
+        let policies = snapshot.policies().map(|policies| (policies, source));
+        let authorized = authorize::decide(presented, policies).map_err(Rejection::Unauthorized)?;
+        entry.watch_policies(authorized.judge.clone());
         if let Some(targets) = &authorized.targets {
             entry.note(|record| record.targets = targets.to_vec());
         }

@@ -14,6 +14,7 @@ use crate::{
     listener::Peer,
     metrics::{Held, Metrics, RequestLabels, status_class},
     pipeline::Stop,
+    policies::Judge,
     trace::Span,
 };
 
@@ -30,6 +31,7 @@ pub struct Entry {
     action: Option<&'static str>,
     refusal: Option<(&'static str, &'static str)>,
     findings: Option<Arc<Findings>>,
+    judge: Option<Judge>,
     request: Option<Arc<Progress>>,
     response: Option<Arc<Progress>>,
     upstream: Option<Duration>,
@@ -63,6 +65,7 @@ impl Entry {
             action: None,
             refusal: None,
             findings: None,
+            judge: None,
             request: None,
             response: None,
             upstream: None,
@@ -170,6 +173,11 @@ impl Entry {
         self.findings = Some(findings);
     }
 
+    /// What the request needs is asked about of the policies.
+    pub fn watch_policies(&mut self, judge: Option<Judge>) {
+        self.judge = judge;
+    }
+
     /// The request's body is on its way.
     pub fn watch_request(&mut self, progress: Arc<Progress>) {
         self.request = Some(progress);
@@ -221,6 +229,11 @@ impl Drop for Entry {
             let known = record.targets.clone();
             let found = findings.targets();
             record.targets.extend(found.into_iter().filter(|target| !known.contains(target)));
+        }
+        if let Some(judge) = &self.judge {
+            let outcome = judge.outcome();
+            record.policies = outcome.permits.iter().map(ToString::to_string).collect();
+            record.policy_would_deny = outcome.denied.map(|denial| denial.to_string());
         }
         if let Some(request) = &self.request {
             record.request_bytes = request.bytes();

@@ -18,6 +18,7 @@ use crate::{
     headers::text_value,
     inspect::{BodyFinding, Findings},
     intake::{IntakeError, REQUEST_ID},
+    policies::PolicyRefusal,
     record::Entry,
     snapshot::{Cluster, Destination},
     upstream::UpstreamError,
@@ -82,7 +83,7 @@ pub struct Verdict {
     pub status: StatusCode,
     /// Denied by rule, or failed.
     pub decision: Decision,
-    /// Which layer: `request`, `token`, `scope`, `identity`, `engine`.
+    /// Which layer: `request`, `token`, `scope`, `policy`, `identity`, `engine`.
     pub layer: &'static str,
     /// The stable reason code.
     pub reason: &'static str,
@@ -312,6 +313,7 @@ fn of_authorization(error: &AuthorizationError) -> Verdict {
             Verdict::new(StatusCode::FORBIDDEN, "identity", error.reason(), error.to_string())
         }
         AuthorizationError::NamesUnknown => names_unknown(),
+        AuthorizationError::Policy(denial) => of_policy(denial),
         AuthorizationError::Handle(error) => of_handle(error),
     }
 }
@@ -354,6 +356,16 @@ fn of_denial(denial: &Denial) -> Verdict {
     verdict
 }
 
+fn of_policy(refusal: &PolicyRefusal) -> Verdict {
+    let denial = match refusal {
+        PolicyRefusal::Denied(denial) => denial,
+        PolicyRefusal::NamesUnknown => return names_unknown(),
+    };
+    let mut verdict = Verdict::new(StatusCode::FORBIDDEN, "policy", denial.reason(), denial.to_string());
+    verdict.cause = (!denial.failed.is_empty()).then(|| denial.failed.join("; "));
+    verdict
+}
+
 fn of_handle(error: &HandleError) -> Verdict {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut verdict = Verdict::new(status, "request", error.reason(), error.to_string());
@@ -374,6 +386,7 @@ fn of_findings(findings: &Findings) -> Verdict {
             Verdict::new(StatusCode::BAD_REQUEST, "request", error.reason(), error.to_string())
         }
         Some(BodyFinding::NamesUnknown) => names_unknown(),
+        Some(BodyFinding::Policy(denial)) => of_policy(denial),
         Some(BodyFinding::NoRights) | None => no_rights(),
     }
 }

@@ -18,6 +18,7 @@ pub use self::{
     route::{Destination, Route},
 };
 use crate::{
+    policies::Policies,
     principal::Principal,
     token_api::{self, TokenService},
 };
@@ -54,6 +55,7 @@ pub struct Snapshot {
     tokens: TokenCache<Principal>,
     clusters: Box<[Arc<Cluster>]>,
     token_service: Option<TokenService>,
+    policies: Option<Arc<Policies>>,
     /// Key refresh and health checks of what this snapshot made; they end with it.
     tasks: Vec<Arc<Task>>,
 }
@@ -104,6 +106,11 @@ impl Snapshot {
     /// What issues tokens, if the configuration wants that and [`open_tokens`](Self::open_tokens) was called.
     pub fn token_service(&self) -> Option<&TokenService> {
         self.token_service.as_ref()
+    }
+
+    /// The Cedar policies, if there are any.
+    pub fn policies(&self) -> Option<&Arc<Policies>> {
+        self.policies.as_ref()
     }
 
     /// Opens the store of tokens, if there is to be one. For the first snapshot of a process; the others take it over.

@@ -35,6 +35,8 @@ fn full() -> Record {
         reason: Some("not_permitted".into()),
         detail: text("the token does not permit write on logs-a"),
         permitted_by: vec!["read:logs-*".into()],
+        policies: vec!["agents read logs".into()],
+        policy_would_deny: text("read on pii is forbidden by `no pii`"),
         client_id: text("agent"),
         user_id: text("ada"),
         subject: text("248289761001"),

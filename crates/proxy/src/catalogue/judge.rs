@@ -42,9 +42,16 @@ pub struct Allowed {
 /// As [`Rights::decide_inquiry`], and by what names stand for where that is known. A need that no scope allows by its name is
 /// replaced by those on what it stands for, if every one of them is allowed; an alias that is allowed by its name is denied
 /// for what is behind it, if the cluster wants that.
-pub fn decide(rights: &Rights, inquiry: &mut Inquiry, names: Option<&Names>) -> Result<Allowed, Refused> {
+///
+/// With `reads`, a body that can name anything is read whatever the token holds.
+pub fn decide(
+    rights: &Rights,
+    inquiry: &mut Inquiry,
+    names: Option<&Names>,
+    reads: bool,
+) -> Result<Allowed, Refused> {
     let Some(names) = names else {
-        let (permit, watch) = rights.decide_inquiry(inquiry)?;
+        let (permit, watch) = rights.decide_reading(inquiry, reads)?;
         return Ok(Allowed { permit, watch, targets: None });
     };
     let fresh = names.fresh();
@@ -73,7 +80,7 @@ pub fn decide(rights: &Rights, inquiry: &mut Inquiry, names: Option<&Names>) -> 
         }
     }
     inquiry.needs = needs;
-    let (permit, watch) = rights.decide_inquiry(inquiry)?;
+    let (permit, watch) = rights.decide_reading(inquiry, reads)?;
     if watch.is_none()
         && let Some(plan) = &inquiry.body
     {

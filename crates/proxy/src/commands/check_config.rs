@@ -5,12 +5,19 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{Failure, print};
-use crate::cli::{CheckConfig, Output};
+use crate::{
+    cli::{CheckConfig, Output},
+    errors,
+    policies::Policies,
+};
 
 #[derive(Serialize)]
 struct Report<'a> {
     ok: bool,
     diagnostics: Vec<&'a config::Diagnostic>,
+    /// What is wrong with the policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<String>,
 }
 
 pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
@@ -20,13 +27,18 @@ pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
         Ok(loaded) => (true, &loaded.warnings),
         Err(diagnostics) => (false, diagnostics),
     };
+    let policies = outcome.as_ref().ok().and_then(|loaded| loaded.config.policies.as_ref());
+    let mistakes = policies.and_then(|policies| Policies::load(policies).err());
+    let ok = ok && mistakes.is_none();
+    let policies = mistakes.as_ref().map(|mistakes| errors::chain(mistakes));
     match arguments.output {
         Output::Json => {
-            let report = Report { ok, diagnostics: diagnostics.iter().collect() };
+            let report = Report { ok, diagnostics: diagnostics.iter().collect(), policies };
             print(&serde_json::to_string_pretty(&report)?)?;
         }
         Output::Text => {
             let mut text = diagnostics.render(true);
+            text.extend(policies);
             if ok {
                 // Writing to a string cannot fail.
                 let style = anstyle::AnsiColor::Green.on_default();

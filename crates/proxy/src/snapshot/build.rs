@@ -15,6 +15,7 @@ use super::{Cluster, Dashboards, Limits, Snapshot, Task, servers::Servers};
 use crate::{
     catalogue::{Lister, Names},
     headers::Reserved,
+    policies::{Policies, PoliciesError},
     tenancy::{Tenancy, TenantName},
     token_api,
     upstream::{TargetError, Upstream},
@@ -75,6 +76,9 @@ pub enum BuildError {
         #[source]
         source: KeyError,
     },
+    /// The Cedar policies.
+    #[error("policies")]
+    Policies(#[source] PoliciesError),
     /// The mappings.
     #[error("mappings: {0}")]
     Mappings(String),
@@ -139,6 +143,8 @@ pub fn build(
         }
         _ => None,
     };
+    let policies = config.policies.as_ref().map(Policies::load).transpose().map_err(BuildError::Policies)?;
+    let policies = policies.map(Arc::new);
     let limits = &config.limits;
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
@@ -155,6 +161,7 @@ pub fn build(
         tokens: TokenCache::new(config.token_cache.capacity, config.token_cache.max_age.get()),
         clusters: clusters.into(),
         token_service,
+        policies,
         tasks,
         config,
     })

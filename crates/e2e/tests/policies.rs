@@ -1,0 +1,201 @@
+//! Cedar policies narrow what scopes allow: in the request's line, in its body, behind aliases, and never the other way.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
+
+use bytes::Bytes;
+use e2e::{
+    Client, ProxyFiles, RunningProxy, StandInEngine, StandInProvider, StandIns, eventually, stand_in_config,
+};
+use http::{Method, StatusCode};
+use opensearch_oauth_proxy::reload::ReloadError;
+use serde_json::{Value, json};
+
+const POLICIES: &str = r#"
+@id("agents read logs")
+permit(principal in Group::"agents", action in Action::"read", resource in Index::"logs-*");
+
+@id("the tester writes logs")
+permit(principal == Agent::"tester", action in [Action::"bulk", Action::"index"], resource in Index::"logs-*");
+
+@id("people see all but from outside")
+permit(principal is User, action, resource) when { context.source.isLoopback() };
+
+@id("nobody sees people")
+forbid(principal, action, resource in Index::"logs-pii-*");
+"#;
+
+async fn world(policies: &str, extra: &str) -> StandIns {
+    world_with(policies, extra, "").await
+}
+
+async fn world_with(policies: &str, extra: &str, cluster: &str) -> StandIns {
+    let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
+    engine.answer("/_resolve/index/*", |_| {
+        let aliases = json!([
+            {"name": "logs-of-people", "indices": ["logs-a", "logs-pii-1"]},
+            {"name": "logs-of-machines", "indices": ["logs-a"]},
+        ]);
+        let index = |name: &str| json!({"name": name, "attributes": ["open"]});
+        let listing = json!({"indices": [index("logs-a"), index("logs-pii-1")], "aliases": aliases, "data_streams": []});
+        http::Response::new(http_body_util::Full::from(listing.to_string()))
+    });
+    let files = ProxyFiles::new();
+    files.write("agents.cedar", policies);
+    let config = stand_in_config(&files, &provider, &[&engine.url()]);
+    let proxy =
+        RunningProxy::start(files, &format!("{config}{cluster}policies:\n  files: [agents.cedar]\n{extra}"))
+            .await;
+    StandIns { provider, engine, proxy }
+}
+
+/// An agent in the group `agents`.
+fn agent(world: &StandIns, scope: &str) -> Client {
+    let token = world
+        .provider
+        .build_token()
+        .claim("sub", "tester")
+        .claim("scope", scope)
+        .claim("groups", json!(["agents"]))
+        .sign();
+    world.anonymous().with_token(token)
+}
+
+async fn code(world: &StandIns, client: &Client, method: Method, path: &str, body: &str) -> String {
+    let before = world.engine.seen().len();
+    let kind = if body.contains('\n') { "application/x-ndjson" } else { "application/json" };
+    let headers: &[_] = if body.is_empty() { &[] } else { &[("content-type", kind)] };
+    let reply = client.send(method, path, headers, Bytes::from(body.to_owned())).await;
+    if reply.status.is_success() {
+        return "ok".to_owned();
+    }
+    assert_eq!(world.engine.seen().len(), before, "a refusal does not trouble the engine");
+    assert_eq!(reply.status, StatusCode::FORBIDDEN, "{}", reply.text());
+    reply.code()
+}
+
+#[tokio::test]
+async fn a_policy_narrows_what_a_scope_allows() {
+    let world = world(POLICIES, "").await;
+    let client = agent(&world, "read:* write:* monitor:cluster");
+    let (forbidden, unpermitted) = ("forbidden_by_policy", "not_permitted_by_policy");
+    let bulk = |index: &str| format!("{}\n{{}}\n", json!({"index": {"_index": index}}));
+    let table: Vec<(Method, &str, String, &str)> = vec![
+        (Method::GET, "/logs-a/_search", String::new(), "ok"),
+        (Method::GET, "/logs-a,logs-b/_search", String::new(), "ok"),
+        (Method::GET, "/logs-pii-1/_search", String::new(), forbidden),
+        (Method::GET, "/logs-a,logs-pii-1/_search", String::new(), forbidden),
+        // It could touch what is forbidden.
+        (Method::GET, "/logs-*/_search", String::new(), forbidden),
+        (Method::GET, "/logs-p*/_search", String::new(), forbidden),
+        (Method::GET, "/logs-a*/_search", String::new(), "ok"),
+        (Method::GET, "/metrics/_search", String::new(), unpermitted),
+        (Method::GET, "/log*/_search", String::new(), forbidden),
+        (Method::GET, "/_cluster/health", String::new(), unpermitted),
+        (Method::POST, "/logs-a/_doc", "{}".to_owned(), "ok"),
+        (Method::DELETE, "/logs-a/_doc/1", String::new(), unpermitted),
+        // What stands in bodies, of a token that holds everything.
+        (Method::POST, "/_bulk", bulk("logs-a"), "ok"),
+        (Method::POST, "/_bulk", bulk("logs-a") + &bulk("logs-pii-1"), forbidden),
+        (Method::POST, "/_bulk", bulk("metrics"), unpermitted),
+        (Method::POST, "/_mget", json!({"docs": [{"_index": "logs-a", "_id": "1"}]}).to_string(), "ok"),
+        (
+            Method::POST,
+            "/_mget",
+            json!({"docs": [{"_index": "logs-pii-1", "_id": "1"}]}).to_string(),
+            forbidden,
+        ),
+        (
+            Method::POST,
+            "/logs-a/_search",
+            json!({"query": {"terms": {"user": {"index": "logs-pii-1", "id": "1", "path": "ids"}}}})
+                .to_string(),
+            forbidden,
+        ),
+    ];
+    for (method, path, body, expected) in table {
+        assert_eq!(
+            code(&world, &client, method.clone(), path, &body).await,
+            expected,
+            "{method} {path} {body}"
+        );
+    }
+    // A policy gives nothing that a scope does not.
+    let narrow = agent(&world, "read:logs-a");
+    assert_eq!(code(&world, &narrow, Method::GET, "/logs-b/_search", "").await, "insufficient_scope");
+    // Without the group only the permit for everybody is left, of which there is none.
+    let token = world.provider.build_token().claim("sub", "tester").claim("scope", "read:*").sign();
+    let other = world.anonymous().with_token(token);
+    assert_eq!(code(&world, &other, Method::GET, "/logs-a/_search", "").await, unpermitted);
+    // Who may ask who they are is not the policies' matter.
+    assert_eq!(code(&world, &other, Method::GET, "/", "").await, "ok");
+}
+
+#[tokio::test]
+async fn no_alias_leads_around_a_policy_where_there_is_a_catalogue() {
+    let world = world_with(POLICIES, "", "    catalogue: {refresh: 10m, stale: 1h}\n").await;
+    let client = agent(&world, "read:*");
+    // Until the names are listed, nothing that might be an alias is let through.
+    let listed = async || (client.get("/logs-a/_search").await.status == StatusCode::OK).then_some(());
+    eventually("the names are listed", listed).await;
+    let table = [
+        ("/logs-of-machines/_search", "ok"),
+        ("/logs-of-people/_search", "forbidden_by_policy"),
+        ("/logs-of-*/_search", "forbidden_by_policy"),
+        ("/logs-a/_search", "ok"),
+    ];
+    for (path, expected) in table {
+        assert_eq!(code(&world, &client, Method::GET, path, "").await, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn circumstances_count() {
+    let world = world(POLICIES, "").await;
+    let token =
+        world.provider.build_token().claim("scope", "read:*").claim("preferred_username", "alice").sign();
+    let alice = world.anonymous().with_token(token);
+    assert_eq!(code(&world, &alice, Method::GET, "/metrics/_search", "").await, "ok");
+    let record = world.proxy.last_audit().await;
+    assert_eq!(record["policies"], json!(["people see all but from outside"]), "{record}");
+    assert_eq!(code(&world, &alice, Method::GET, "/logs-pii-1/_search", "").await, "forbidden_by_policy");
+}
+
+#[tokio::test]
+async fn the_trail_and_the_answer_name_the_policies() {
+    let world = world(POLICIES, "").await;
+    let client = agent(&world, "read:*");
+    assert_eq!(client.get("/logs-a/_search").await.status, StatusCode::OK);
+    let record = world.proxy.last_audit().await;
+    assert_eq!(record["policies"], json!(["agents read logs"]), "{record}");
+    let reply = client.get("/logs-pii-1/_search").await;
+    assert!(reply.text().contains("`nobody sees people`"), "{}", reply.text());
+    let record = world.proxy.last_audit().await;
+    assert_eq!((&record["layer"], &record["decision"]), (&json!("policy"), &json!("deny")), "{record}");
+}
+
+#[tokio::test]
+async fn policies_on_trial_refuse_nothing_and_tell_what_they_would() {
+    let world = world(POLICIES, "  mode: log_only\n").await;
+    let client = agent(&world, "read:*");
+    assert_eq!(client.get("/logs-pii-1/_search").await.status, StatusCode::OK);
+    let record = world.proxy.last_audit().await;
+    let told = record["policy_would_deny"].as_str().unwrap();
+    assert!(told.contains("nobody sees people") && record["decision"] == "allow", "{record}");
+    assert_eq!(client.get("/logs-a/_search").await.status, StatusCode::OK);
+    assert_eq!(world.proxy.last_audit().await["policy_would_deny"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_set_with_a_fault_never_replaces_one_that_works() {
+    let world = world(POLICIES, "").await;
+    let client = agent(&world, "read:*");
+    assert_eq!(code(&world, &client, Method::GET, "/logs-a/_search", "").await, "ok");
+    world.proxy.files().write("agents.cedar", "permit(principal, action, resource in Index::\"logs-b\";");
+    let error = world.proxy.reloader().try_reload().await.unwrap_err();
+    assert!(matches!(error, ReloadError::Build(_)), "{error:?}");
+    assert_eq!(code(&world, &client, Method::GET, "/logs-a/_search", "").await, "ok");
+    world.proxy.files().write("agents.cedar", "permit(principal, action, resource in Index::\"logs-b\");");
+    world.proxy.reloader().try_reload().await.unwrap();
+    assert_eq!(code(&world, &client, Method::GET, "/logs-a/_search", "").await, "not_permitted_by_policy");
+    assert_eq!(code(&world, &client, Method::GET, "/logs-b/_search", "").await, "ok");
+}

@@ -8,6 +8,7 @@
 //!   intake      one host, one cluster, clean headers     -> Received
 //!   classify    operation, action, targets               -> Classified
 //!   authenticate  the bearer token, verified             -> Authenticated
+//!   handles     whose scrolls, tasks and the like        -> Presented
 //!   authorize   scopes against what is asked             -> Authorized
 //!   credential  an engine identity for just this         -> Credentialed
 //!   upstream    a node, a connection, the engine's answer

@@ -90,6 +90,8 @@ clusters:
 mappings:
   - scope: with-role
     grant: {{scopes: [\"read:logs-*\"], roles: [tenant_a]}}
+tokens:
+  store: {{embedded: {{path: tokens.redb}}}}
 ",
         base = files.base_config(),
         issuer = provider.issuer(),
@@ -390,4 +392,19 @@ async fn a_reload_keeps_tokens_unless_their_settings_change() {
     assert_eq!(world.get("read:logs-*", "/logs-a/_search").await.status, StatusCode::OK);
     assert_eq!(world.engine.made(), 2);
     eventually("the one of before is ended", async || (world.engine.tokens().len() == 1).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_to_act_any_more_loses_its_tokens_at_the_engine() {
+    let world = World::start(&[]).await;
+    for client in ["leaver", "stayer"] {
+        let token = world.provider.build_token().claim("client_id", client).claim("scope", "read:logs-*");
+        assert_eq!(world.with_token(token.sign()).get("/logs-a/_search").await.status, StatusCode::OK);
+    }
+    assert_eq!(world.engine.tokens().len(), 2);
+    let admin = world.client("admin:tokens");
+    let reply = admin.json(Method::POST, "/oauth/revocations", &json!({ "client_id": "leaver" })).await;
+    assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.text());
+    eventually("one is ended", async || (world.engine.tokens().len() == 1).then_some(())).await;
+    assert_eq!((live(&world.engine), world.engine.made()), (1, 2));
 }

@@ -24,11 +24,21 @@ async fn exposition() -> String {
     let names = r#"{"indices": [], "aliases": [], "data_streams": []}"#;
     engine.answer("/_resolve/index/*", move |_| Response::new(Full::from(names)));
     let files = ProxyFiles::new();
-    let config = format!("{}    catalogue: {{}}\n", stand_in_config(&files, &provider, &[&engine.url()]));
+    // This engine makes no tokens, so that requests go under the fallback.
+    files.write("admin-password", "unused");
+    let (jwt, tokens) = (
+        "identity: {signed_jwt: {private_key: signing.pem}}",
+        "identity: {api_token: {admin: {user: {name: admin, password: \"${file:admin-password}\"}}, \
+         fallback: {signed_jwt: {private_key: signing.pem}}}}",
+    );
+    let config = stand_in_config(&files, &provider, &[&engine.url()]).replace(jwt, tokens);
+    let config =
+        format!("{config}    catalogue: {{}}\ntokens:\n  store: {{embedded: {{path: tokens.redb}}}}\n");
     let proxy = RunningProxy::start(files, &config).await;
     let world = StandIns { provider, engine, proxy };
     assert_eq!(world.client("read:logs-*").get("/logs-a/_search").await.status, StatusCode::OK);
     assert_eq!(world.anonymous().get("/logs-a/_search").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(world.client("read:logs-*").get("/oauth/tokens").await.status, StatusCode::OK);
     world.proxy.reloader().reload("test").await;
     let mut stream = TcpStream::connect(world.proxy.admin).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();

@@ -33,7 +33,11 @@ use std::{
 };
 
 use config::model;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 
 pub(crate) use self::token::Mark;
 use self::{
@@ -42,7 +46,7 @@ use self::{
     heal::Heals,
     name::Names,
     stats::Counters,
-    token::{Outcome, Slot, Token},
+    token::{Making, Outcome, Slot, Token},
 };
 pub use self::{error::ApiTokenError, stats::ApiTokenStats};
 use crate::{Caller, Credential, IdentityError};
@@ -74,6 +78,8 @@ struct Shared {
     asked: Mutex<HashSet<String>>,
     /// Tokens that nobody gets any more and that are still to be ended.
     retired: Mutex<Vec<Retired>>,
+    /// Something is to be ended at once.
+    wake: Notify,
     trouble: Mutex<Option<Trouble>>,
     /// Set while tokens at hand are not handed out either.
     distrusted: AtomicBool,
@@ -86,7 +92,8 @@ struct Shared {
 #[derive(Debug)]
 struct Retired {
     id: String,
-    since: Instant,
+    /// When it is to be ended.
+    due: Instant,
     /// It has ended, or is revoked, so that only its place is to be freed.
     ended: bool,
     attempts: u8,
@@ -115,6 +122,7 @@ impl ApiTokens {
             slots: RwLock::default(),
             asked: Mutex::default(),
             retired: Mutex::default(),
+            wake: Notify::new(),
             trouble: Mutex::default(),
             distrusted: AtomicBool::new(false),
             heals: Heals::default(),
@@ -162,10 +170,15 @@ impl ApiTokens {
     }
 
     /// Revokes what the client of this provider has, since it is not to act any more. Its next request, if there is one, has a new token
-    /// made.
+    /// made. Where places cannot be freed, nothing is done before the token is idle: a client that ends tokens of its own again and
+    /// again would use up all places.
     pub fn end_client(&self, provider: &str, client_id: &str) {
+        if !self.shared.api.deletes() {
+            return;
+        }
         let wanted = key::of_client(provider, client_id);
-        self.shared.end(|slot| *slot.client == *wanted);
+        self.shared.end(Duration::ZERO, |slot| *slot.client == *wanted);
+        self.shared.wake.notify_one();
     }
 
     /// Revokes everything and makes nothing any more. Waits for that no longer than `limit`; what is left ends with its lifetime.
@@ -244,14 +257,15 @@ impl Shared {
     }
 
     /// Has a token made for the slot, unless one is being made; what becomes of it.
-    fn make(self: &Arc<Self>, slot: &Arc<Slot>) -> watch::Receiver<Option<Outcome>> {
-        let mut making = locked(&slot.making);
-        if let Some(outcome) = making.as_ref().filter(|outcome| outcome.has_changed().is_ok()) {
-            return outcome.clone();
+    fn make(self: &Arc<Self>, slot: &Arc<Slot>) -> Making {
+        let mut present = locked(&slot.making);
+        if let Some(making) = present.as_ref().filter(|making| making.outcome.has_changed().is_ok()) {
+            return making.clone();
         }
         let (tell, outcome) = watch::channel(None);
-        *making = Some(outcome.clone());
-        drop(making);
+        let making = Making { since: Instant::now(), outcome };
+        *present = Some(making.clone());
+        drop(present);
         let (shared, slot) = (Arc::clone(self), Arc::clone(slot));
         tokio::spawn(async move {
             let outcome = shared.ask(&slot).await;
@@ -262,13 +276,14 @@ impl Shared {
                 keeper::end_all(&shared).await;
             }
         });
-        outcome
+        making
     }
 
-    /// As [`make`](Self::make), waiting for the outcome, but not for ever.
+    /// As [`make`](Self::make), waiting for the outcome, but not for ever, however many wait one after the other.
     async fn made_in_time(self: &Arc<Self>, slot: &Arc<Slot>) -> Outcome {
-        let mut outcome = self.make(slot);
-        let told = timeout(self.wait, outcome.wait_for(Option::is_some)).await;
+        let Making { since, mut outcome } = self.make(slot);
+        let left = self.wait.saturating_sub(since.elapsed());
+        let told = timeout(left, outcome.wait_for(Option::is_some)).await;
         match told {
             Err(_) => Err(ApiTokenError::Slow(self.wait)),
             Ok(told) => told.ok().and_then(|told| told.clone()).unwrap_or(Err(ApiTokenError::Ended)),
@@ -325,11 +340,11 @@ impl Shared {
         let wanted = slots.get(&slot.key).is_some_and(|present| Arc::ptr_eq(present, slot))
             && !self.closed.load(Ordering::Acquire);
         if !wanted {
-            self.retire(token);
+            self.retire(token, Duration::ZERO);
             return;
         }
         if let Some(before) = slot.token() {
-            self.retire(&before);
+            self.retire(&before, self.grace());
         }
         slot.put(Arc::clone(token));
     }
@@ -341,28 +356,33 @@ impl Shared {
             Err(error) => {
                 self.pause(error.clone());
                 if slot.token().is_none_or(|token| !token.serves()) {
-                    self.end(|candidate| std::ptr::eq(candidate, &raw const **slot));
+                    self.end(self.grace(), |candidate| std::ptr::eq(candidate, &raw const **slot));
                 }
             }
         }
     }
 
-    /// Takes slots away; their tokens are on their way out.
-    fn end(&self, mut which: impl FnMut(&Slot) -> bool) {
+    /// Takes slots away; their tokens are ended after `grace`.
+    fn end(&self, grace: Duration, mut which: impl FnMut(&Slot) -> bool) {
         self.slots_mut().retain(|_, slot| {
             if !which(slot) {
                 return true;
             }
             if let Some(token) = slot.token() {
-                self.retire(&token);
+                self.retire(&token, grace);
             }
             false
         });
     }
 
-    fn retire(&self, token: &Token) {
+    fn retire(&self, token: &Token, grace: Duration) {
         let (id, ended) = (token.id.clone(), token.has_expired());
-        locked(&self.retired).push(Retired { id, since: Instant::now(), ended, attempts: 0 });
+        locked(&self.retired).push(Retired { id, due: Instant::now() + grace, ended, attempts: 0 });
+    }
+
+    /// How long a token that nobody gets any more stays valid.
+    fn grace(&self) -> Duration {
+        keeper::GRACE.min(self.idle)
     }
 
     /// The last failure, while it counts.

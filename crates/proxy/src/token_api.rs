@@ -74,6 +74,26 @@ struct Api<'s> {
     source: IpAddr,
 }
 
+impl Api<'_> {
+    /// A token of this owner has been ended, and with it what the engine has made for its client. What still acts for the client has
+    /// that made anew.
+    fn token_ended(&self, owner: &tokens::Party) {
+        if let Some(client) = &owner.client_id {
+            self.client_ended(|provider| *provider.name == *owner.provider, client);
+        }
+    }
+
+    /// This client of these providers is not to act any more.
+    fn client_ended(&self, of: impl Fn(&config::model::Provider) -> bool, client_id: &str) {
+        let engines = self.snapshot.clusters().iter().filter_map(|cluster| cluster.identity().api_tokens());
+        for engine in engines {
+            for provider in self.snapshot.config().providers.iter().filter(|provider| of(provider)) {
+                engine.end_client(&provider.name, client_id);
+            }
+        }
+    }
+}
+
 /// Answers a request for one of the service's paths.
 pub async fn answer(
     service: &TokenService,

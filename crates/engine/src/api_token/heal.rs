@@ -19,8 +19,10 @@ use tokio::time::{sleep, timeout};
 use super::{ApiTokenError, ApiTokens, Shared, locked, token::Mark};
 use crate::Credential;
 
-/// How long a node counts as knowing its tokens' permissions after it has shown it.
+/// How long a node is taken to know its tokens' permissions after it has shown it.
 const SHOWN: Duration = Duration::from_secs(10);
+/// How long it is left alone after loading them anew has changed nothing.
+const IN_VAIN: Duration = Duration::from_secs(60);
 /// Between two looks at a node that is loading.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -35,8 +37,8 @@ pub(super) struct Heals {
     in_vain: AtomicBool,
     /// One at a time: what heals one token of a node heals all.
     turn: tokio::sync::Mutex<()>,
-    /// When each node last showed that it knows a token's permissions.
-    shown: Mutex<HashMap<String, Instant>>,
+    /// Until when each node is not asked whether it knows a token's permissions.
+    left_alone: Mutex<HashMap<String, Instant>>,
 }
 
 impl Heals {
@@ -62,12 +64,12 @@ impl Heals {
         count
     }
 
-    fn has_shown(&self, node: &str) -> bool {
-        locked(&self.shown).get(node).is_some_and(|at| at.elapsed() < SHOWN)
+    fn is_left_alone(&self, node: &str) -> bool {
+        locked(&self.left_alone).get(node).is_some_and(|until| Instant::now() < *until)
     }
 
-    fn shows(&self, node: &str) {
-        locked(&self.shown).insert(node.to_owned(), Instant::now());
+    fn leave_alone(&self, node: &str, during: Duration) {
+        locked(&self.left_alone).insert(node.to_owned(), Instant::now() + during);
     }
 }
 
@@ -90,7 +92,7 @@ impl ApiTokens {
     /// A node answered 403 to the credential. The credential to try again with, if the node had only forgotten its permissions.
     pub async fn denied(&self, credential: &Credential, node: &str) -> Option<Credential> {
         let mark = credential.token()?;
-        if self.shared.heals.has_shown(node) {
+        if self.shared.heals.is_left_alone(node) {
             return None;
         }
         timeout(self.shared.wait, self.shared.remind(mark, node)).await.ok().flatten()
@@ -112,7 +114,8 @@ impl Shared {
         if !Arc::ptr_eq(&present, &mark.token) || self.heals.since(mark.heals, node) {
             return Ok(present.credential(self.heals.count()));
         }
-        if self.api.accepts_tokens().await? == Some(false) {
+        // An administrator who may not know goes on as if they were on.
+        if self.api.accepts_tokens().await.is_ok_and(|accepts| accepts == Some(false)) {
             return Err(ApiTokenError::Disabled);
         }
         let lives = self
@@ -149,14 +152,17 @@ impl Shared {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {}
             status => {
                 if status.is_success() {
-                    self.heals.shows(node);
+                    self.heals.leave_alone(node, SHOWN);
                 }
                 return None;
             }
         }
+        // For as long as this takes at most, should the client leave meanwhile.
+        self.heals.leave_alone(node, IN_VAIN);
         if !self.load_anew(mark, node).await.ok()? {
             return None;
         }
+        self.heals.leave_alone(node, SHOWN);
         tracing::warn!(
             cluster = self.cluster,
             node,

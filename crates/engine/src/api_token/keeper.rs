@@ -14,7 +14,7 @@ use tokio::{sync::watch, time::sleep};
 use super::{ApiTokenError, Retired, Shared, api::Listed, locked, name::Owner};
 
 /// How long a token that nobody gets any more stays valid: a request may just be on its way with it.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// Between two looks at what is unused, at most.
 const LOOK: Duration = Duration::from_secs(30);
 /// Between two listings of the engine's tokens.
@@ -27,7 +27,6 @@ const ATTEMPTS: u8 = 5;
 /// Runs until `stop` turns true or its sender is gone, then ends everything.
 pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let pause = LOOK.min(shared.idle / 4);
-    let grace = GRACE.min(shared.idle);
     let mut swept: Option<Instant> = None;
     loop {
         if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
@@ -38,14 +37,15 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
             }
         }
         let now = shared.now();
-        shared.end(|slot| slot.unused_for(now) >= shared.idle && !slot.is_being_made());
-        end_retired(&shared, grace).await;
+        shared.end(shared.grace(), |slot| slot.unused_for(now) >= shared.idle && !slot.is_being_made());
+        end_retired(&shared, false).await;
         tokio::select! {
             stopped = stop.wait_for(|stop| *stop) => {
                 // An error means that the identity was dropped.
                 drop(stopped);
                 break;
             }
+            () = shared.wake.notified() => {}
             () = sleep(pause) => {}
         }
     }
@@ -55,16 +55,17 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
 /// Revokes everything at once.
 pub(super) async fn end_all(shared: &Shared) {
     shared.closed.store(true, std::sync::atomic::Ordering::Release);
-    shared.end(|_| true);
-    end_retired(shared, Duration::ZERO).await;
+    shared.end(Duration::ZERO, |_| true);
+    end_retired(shared, true).await;
 }
 
-/// Ends what has been on its way out for `grace`.
-async fn end_retired(shared: &Shared, grace: Duration) {
+/// Ends what is due, or all that is on its way out.
+async fn end_retired(shared: &Shared, all: bool) {
     let due: Vec<Retired> = {
         let mut retired = locked(&shared.retired);
-        let all = std::mem::take(&mut *retired);
-        let (due, later) = all.into_iter().partition(|retired| retired.since.elapsed() >= grace);
+        let now = Instant::now();
+        let (due, later) =
+            std::mem::take(&mut *retired).into_iter().partition(|retired| all || retired.due <= now);
         *retired = later;
         due
     };
@@ -78,7 +79,7 @@ async fn end_retired(shared: &Shared, grace: Duration) {
                 "a token of the engine was not ended"
             );
             retired.attempts += 1;
-            retired.since = Instant::now();
+            retired.due = Instant::now() + shared.grace();
             if retired.attempts < ATTEMPTS {
                 locked(&shared.retired).push(retired);
             }
@@ -122,7 +123,7 @@ pub(super) async fn sweep(shared: &Shared) -> Result<usize, ApiTokenError> {
         } else if owner == Owner::Own && !locked(&shared.asked).contains(&entry.name) {
             locked(&shared.retired).push(Retired {
                 id: entry.id,
-                since: Instant::now(),
+                due: Instant::now(),
                 ended: false,
                 attempts: 0,
             });

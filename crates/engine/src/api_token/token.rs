@@ -80,9 +80,16 @@ pub(super) struct Slot {
     pub(super) grants: Grants,
     token: RwLock<Option<Arc<Token>>>,
     /// Set while a token is being made.
-    pub(super) making: Mutex<Option<watch::Receiver<Option<Outcome>>>>,
+    pub(super) making: Mutex<Option<Making>>,
     /// Milliseconds since the start of the identity.
     used: AtomicU64,
+}
+
+/// A token that the engine is asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Making {
+    pub(super) since: Instant,
+    pub(super) outcome: watch::Receiver<Option<Outcome>>,
 }
 
 impl Slot {

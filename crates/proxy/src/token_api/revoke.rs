@@ -25,6 +25,7 @@ pub(crate) async fn secret(api: &Api<'_>, form: &Form, entry: &mut Entry) -> Res
             entry.note(|record| record.targets = vec![token.id.to_string()]);
             let decision = decision(token.owner.clone(), Some("revoked by its holder"))?;
             tokens.revoke(&token.id, decision).await.map_err(|error| of_tokens(&error))?;
+            api.token_ended(&token.owner);
         }
         return Ok(Answer::done());
     }
@@ -102,6 +103,10 @@ pub(crate) async fn add(
     let decision = caller.decides(request.reason.as_deref())?;
     let added = api.service.tokens().revoke_provider_tokens(order, decision).await;
     let added = added.map_err(|error| of_tokens(&error))?;
+    if let Revoked::ClientId(client) = &added.of {
+        let issuer = added.issuer.as_deref();
+        api.client_ended(|provider| issuer.is_none_or(|issuer| *provider.issuer == *issuer), client);
+    }
     entry.note(|record| record.targets = vec![added.id.to_string()]);
     Answer::json(&RevocationView::new(&added)).map(Answer::created)
 }

@@ -13,7 +13,7 @@ use cedar_policy::{
 use jiff::Timestamp;
 use rest::{Action, Resource};
 
-use crate::{PolicySet, schema::TWIN};
+use crate::{PolicySet, cache::Key, schema::TWIN, slice::Slice};
 
 /// Whether a client asks for itself or a person does.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -135,60 +135,73 @@ impl PolicySet {
         if matches!(wish.on, Resource::Greeting) {
             return Decision::Allow { permits: Vec::new() };
         }
-        let slice = self.slice(asker, wish);
-        if slice.permits.is_empty() {
-            return Decision::Deny { forbids: Vec::new(), near: Vec::new(), failed: Vec::new() };
+        let key = Key::new(asker, wish, about.cluster);
+        if let Some(decision) = self.decisions.get(&key) {
+            return decision;
         }
-        let failed =
-            |reason: String| Decision::Deny { forbids: Vec::new(), near: Vec::new(), failed: vec![reason] };
-        let cluster = uid(Type::Cluster, about.cluster);
-        let (resource, parents) = match wish.on {
-            Resource::Index(target) => {
-                let mut parents = slice.parents(target);
-                parents.insert(cluster);
-                (uid(Type::Index, &target.to_string()), parents)
-            }
-            Resource::Cluster | Resource::Greeting => (cluster, HashSet::new()),
-            Resource::Plugin(name) => (uid(Type::Plugin, name), HashSet::from([cluster])),
-            Resource::Dashboards { workspace: None } => {
-                (uid(Type::Dashboards, "dashboards"), HashSet::from([cluster]))
-            }
-            Resource::Dashboards { workspace: Some(workspace) } => (
-                uid(Type::Workspace, workspace),
-                HashSet::from([uid(Type::Dashboards, "dashboards"), cluster]),
-            ),
-        };
-        let Some(me) = asker.entity() else {
-            return failed("the principal".to_owned());
-        };
-        let context = if slice.uses_context { about.context() } else { Ok(Context::empty()) };
-        let context = match context {
-            Ok(context) => context,
-            Err(reason) => return failed(reason),
-        };
-        let action = slice.action.uid();
-        let entities = [me, slice.action.clone(), Entity::new_no_attrs(resource.clone(), parents)];
-        let entities = match Entities::from_entities(entities, None) {
-            Ok(entities) => entities,
-            Err(error) => return failed(error.to_string()),
-        };
-        let request = match Request::new(asker.uid(), action, resource, context, None) {
-            Ok(request) => request,
-            Err(error) => return failed(error.to_string()),
-        };
-        let response = Authorizer::new().is_authorized(&request, &slice.policies, &entities);
-        let diagnostics = response.diagnostics();
-        let reasons =
-            || diagnostics.reason().map(|id| Arc::from(AsRef::<str>::as_ref(id))).collect::<Vec<Arc<str>>>();
-        let failures: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
-        match response.decision() {
-            cedar_policy::Decision::Allow if failures.is_empty() => Decision::Allow { permits: reasons() },
-            cedar_policy::Decision::Allow => {
-                Decision::Deny { forbids: Vec::new(), near: reasons(), failed: failures }
-            }
-            cedar_policy::Decision::Deny => {
-                Decision::Deny { forbids: reasons(), near: slice.permits.clone(), failed: failures }
-            }
+        let slice = self.slice(asker, wish);
+        let decision = evaluate(&slice, asker, wish, about);
+        // What circumstances decide is decided anew each time.
+        if !slice.uses_context {
+            self.decisions.insert(key, decision.clone());
+        }
+        decision
+    }
+}
+
+/// What a slice says.
+fn evaluate(slice: &Slice, asker: &Asker<'_>, wish: &Wish<'_>, about: &Circumstances<'_>) -> Decision {
+    if slice.permits.is_empty() {
+        return Decision::Deny { forbids: Vec::new(), near: Vec::new(), failed: Vec::new() };
+    }
+    let failed =
+        |reason: String| Decision::Deny { forbids: Vec::new(), near: Vec::new(), failed: vec![reason] };
+    let cluster = uid(Type::Cluster, about.cluster);
+    let (resource, parents) = match wish.on {
+        Resource::Index(target) => {
+            let mut parents = slice.parents(target);
+            parents.insert(cluster);
+            (uid(Type::Index, &target.to_string()), parents)
+        }
+        Resource::Cluster | Resource::Greeting => (cluster, HashSet::new()),
+        Resource::Plugin(name) => (uid(Type::Plugin, name), HashSet::from([cluster])),
+        Resource::Dashboards { workspace: None } => {
+            (uid(Type::Dashboards, "dashboards"), HashSet::from([cluster]))
+        }
+        Resource::Dashboards { workspace: Some(workspace) } => {
+            (uid(Type::Workspace, workspace), HashSet::from([uid(Type::Dashboards, "dashboards"), cluster]))
+        }
+    };
+    let Some(me) = asker.entity() else {
+        return failed("the principal".to_owned());
+    };
+    let context = if slice.uses_context { about.context() } else { Ok(Context::empty()) };
+    let context = match context {
+        Ok(context) => context,
+        Err(reason) => return failed(reason),
+    };
+    let action = slice.action.uid();
+    let entities = [me, slice.action.clone(), Entity::new_no_attrs(resource.clone(), parents)];
+    let entities = match Entities::from_entities(entities, None) {
+        Ok(entities) => entities,
+        Err(error) => return failed(error.to_string()),
+    };
+    let request = match Request::new(asker.uid(), action, resource, context, None) {
+        Ok(request) => request,
+        Err(error) => return failed(error.to_string()),
+    };
+    let response = Authorizer::new().is_authorized(&request, &slice.policies, &entities);
+    let diagnostics = response.diagnostics();
+    let reasons =
+        || diagnostics.reason().map(|id| Arc::from(AsRef::<str>::as_ref(id))).collect::<Vec<Arc<str>>>();
+    let failures: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
+    match response.decision() {
+        cedar_policy::Decision::Allow if failures.is_empty() => Decision::Allow { permits: reasons() },
+        cedar_policy::Decision::Allow => {
+            Decision::Deny { forbids: Vec::new(), near: reasons(), failed: failures }
+        }
+        cedar_policy::Decision::Deny => {
+            Decision::Deny { forbids: reasons(), near: slice.permits.clone(), failed: failures }
         }
     }
 }

@@ -34,6 +34,7 @@
 //! assert!(matches!(decide("logs-*"), Decision::Deny { .. }));
 //! ```
 
+mod cache;
 mod decide;
 mod fault;
 mod reach;

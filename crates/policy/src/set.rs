@@ -13,6 +13,7 @@ use cedar_policy::{
 
 use crate::{
     Fault,
+    cache::Decisions,
     reach::{self, Patterns},
     schema,
     slice::Slices,
@@ -33,6 +34,7 @@ pub struct PolicySet {
     pub(crate) policies: Box<[Ready]>,
     pub(crate) by_asker: ByAsker,
     pub(crate) slices: Slices,
+    pub(crate) decisions: Decisions,
 }
 
 /// A policy ready to be evaluated.
@@ -91,7 +93,12 @@ impl PolicySet {
             return Err(faults);
         }
         let by_asker = ByAsker::of(&policies);
-        Ok(Self { policies: policies.into(), by_asker, slices: Slices::default() })
+        Ok(Self {
+            policies: policies.into(),
+            by_asker,
+            slices: Slices::default(),
+            decisions: Decisions::default(),
+        })
     }
 
     /// How many policies there are.

@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use cedar_policy::{ActionConstraint, Entity, EntityUid};
 use quick_cache::sync::Cache;
-use rest::Target;
+use rest::{Action, Target};
 
 use crate::{
     PolicySet,
@@ -33,6 +33,7 @@ impl Default for Slices {
 struct Key {
     policies: Box<[usize]>,
     action: String,
+    group: Action,
 }
 
 /// Policies whose head fits an asker and an action.
@@ -58,7 +59,7 @@ impl PolicySet {
             positions.extend(self.by_asker.named.get(&uid(Type::Group, group)).into_iter().flatten());
         }
         positions.sort_unstable();
-        let key = Key { policies: positions.into(), action: wish.action_name() };
+        let key = Key { policies: positions.into(), action: wish.action_name(), group: wish.action };
         if let Some(slice) = self.slices.0.get(&key) {
             return slice;
         }

@@ -70,7 +70,7 @@ impl Error {
         Self {
             kind: Kind::LoginNeeded,
             what: what.into(),
-            cure: Some("run `opensearch-auth login --provider NAME`".to_owned()),
+            cure: Some("run `opensearch-auth login`, or set OPENSEARCH_AUTH_TOKEN to a token".to_owned()),
         }
     }
 

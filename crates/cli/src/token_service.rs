@@ -30,6 +30,16 @@ pub(crate) enum Caller<'a> {
     Nobody,
 }
 
+/// What secrets of tokens that the proxy issued begin with.
+const MANAGED_PREFIX: &str = "osat_";
+
+impl Caller<'_> {
+    /// Whether the token shown is one that the proxy issued, as by `OPENSEARCH_AUTH_TOKEN`.
+    fn shows_a_managed_token(&self) -> bool {
+        matches!(self, Self::Person(bearer) if bearer.token.expose().starts_with(MANAGED_PREFIX))
+    }
+}
+
 /// An issued token (RFC 6749 section 5.1), with what the proxy adds.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Issued {
@@ -166,8 +176,17 @@ impl TokenService {
         match (refusal.error.as_str(), status) {
             ("invalid_token", _) if matches!(caller, Caller::Person(_)) => Error::login_needed(what),
             ("invalid_client", _) => Error::refused(what).cure("check --client-id and the secret"),
+            ("unauthorized_client", _) if matches!(caller, Caller::Client { .. }) => {
+                Error::refused(what).cure(
+                    "at the provider, the client needs the grant client_credentials, and one of the proxy's audiences in its tokens",
+                )
+            }
+            ("invalid_scope", _) if matches!(caller, Caller::Client { .. }) => Error::refused(what)
+                .cure("ask for scopes that the client holds: at the provider, or by the proxy's `mappings`"),
             ("invalid_scope", _) => Error::refused(what)
                 .cure("ask for scopes that you hold; `opensearch-auth status` shows those"),
+            ("insufficient_scope", _) if caller.shows_a_managed_token() => Error::refused(what)
+                .cure("a token of the proxy's own sees and ends itself only: use your login, or a token of the provider"),
             ("insufficient_scope", _) => match needed_scope(response) {
                 Some(scope) => {
                     Error::refused(what).cure(format!("log in with that scope: --scopes '… {scope}'"))

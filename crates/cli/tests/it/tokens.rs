@@ -255,6 +255,28 @@ async fn tokens_of_the_providers_are_revoked() {
 }
 
 #[tokio::test]
+async fn a_token_of_the_proxys_own_is_told_from_a_login_that_lacks_a_scope() {
+    let (service, mut home) = prepared().await;
+    let refusal =
+        json!({"error": "insufficient_scope", "error_description": "this needs the scope monitor:tokens"});
+    service.refuse(403, refusal, Some("monitor:tokens"));
+    home.variable("OPENSEARCH_AUTH_TOKEN", "osat_mine");
+    let said = home.run(&["list-tokens"]).await.failed(1);
+    assert!(said.contains("sees and ends itself only") && !said.contains("--scopes"), "{said}");
+}
+
+#[tokio::test]
+async fn a_life_that_the_proxy_cuts_short_is_told() {
+    // The service gives a day.
+    let (_service, home) = prepared().await;
+    for (asked, cut) in [("25h", true), ("24h", false), ("1h", false)] {
+        let run = home.run(&["create-token", "--expires", asked]).await;
+        assert_eq!(run.err.contains("it ends earlier than asked"), cut, "{asked}: {run:?}");
+        run.ok();
+    }
+}
+
+#[tokio::test]
 async fn refusals_say_what_to_do() {
     let (service, home) = prepared().await;
     let refusal = |code: &str| json!({"error": code, "error_description": "because"});
@@ -279,6 +301,14 @@ async fn refusals_say_what_to_do() {
     let said =
         home.run(&["create-token", "--client-id", "ci", "--client-secret-file", "secret"]).await.failed(1);
     assert!(said.contains("check --client-id and the secret"), "{said}");
+    for (code, words) in
+        [("unauthorized_client", "audiences"), ("invalid_scope", "scopes that the client holds")]
+    {
+        service.refuse(400, refusal(code), None);
+        let said = home.run(&["create-token", "--client-id", "ci", "--client-secret-file", "secret"]).await;
+        let said = said.failed(1);
+        assert!(said.contains(code) && said.contains(words), "{said}");
+    }
     service.refuse(403, json!({"error": {"code": "unknown_operation"}}), None);
     let said = home.run(&["list-tokens"]).await.failed(1);
     assert!(said.contains("issues no tokens of its own"), "{said}");

@@ -9,6 +9,7 @@ use super::deliver;
 use crate::app::App;
 use crate::cli::tokens::CreateToken;
 use crate::error::{Error, Result, printable};
+use crate::output::warn;
 use crate::secret::Secret;
 use crate::store::PrivateFile;
 use crate::token_service::{Caller, Issued, TokenService, body};
@@ -35,6 +36,11 @@ pub(in crate::commands) async fn create(app: &App, arguments: &CreateToken) -> R
         service.form("/oauth/token", &fields, Caller::Nobody).await?
     };
     let issued: Issued = body(&response)?;
+    if let (Some(asked), Some(given)) = (arguments.expires, issued.expires_in)
+        && given < asked.as_secs()
+    {
+        warn("it ends earlier than asked: the proxy allows no longer");
+    }
     let verb = if issued.status.as_deref() == Some("pending") { "requested" } else { "created" };
     deliver(app, &issued, file, &format!("Token {verb}: {}", printable(&issued.token_id)))
 }

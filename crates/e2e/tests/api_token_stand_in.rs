@@ -133,6 +133,9 @@ async fn one_token_serves_all_requests_of_a_client_and_set_of_grants() {
     assert_eq!(world.engine.made(), 3);
     assert!((world.metric("api_tokens_held").await - 3.0).abs() < f64::EPSILON);
     assert!((world.metric("api_tokens_made_total").await - 3.0).abs() < f64::EPSILON);
+    // The secret of a token is written down nowhere.
+    let written = json!(world.proxy.audit().await).to_string() + &world.proxy.admin("/metrics").await.text();
+    assert!(!written.contains("os_0"));
 }
 
 #[tokio::test]
@@ -279,6 +282,40 @@ async fn the_fallback_stands_in_visibly() {
         let count = world.proxy.metric(&name).await.unwrap();
         assert!((count - expected).abs() < f64::EPSILON, "{reason}: {count}");
     }
+}
+
+#[tokio::test]
+async fn what_the_engine_does_under_no_token_goes_under_the_fallback_if_there_is_one() {
+    let body = json!({ "doc": { "a": 1 } });
+    let world = World::start(&[JWT]).await;
+    let reply = world.client("read:logs-* write:logs-*").json(Method::POST, "/logs-a/_update/1", &body).await;
+    assert_eq!((reply.status, world.identity().await["kind"].clone()), (StatusCode::OK, json!("signed_jwt")));
+    assert_eq!(world.engine.made(), 0);
+
+    let world = World::start(&[]).await;
+    let reply = world.client("read:logs-* write:logs-*").json(Method::POST, "/logs-a/_update/1", &body).await;
+    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(reply.text().contains("Update is not supported"));
+}
+
+#[tokio::test]
+async fn a_token_whose_answer_was_lost_is_found_and_ended() {
+    let world = World::start(&[]).await;
+    world.engine.lose_answers(true);
+    let reply = world.get("read:logs-*", "/logs-a/_search").await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "api_token_unavailable")
+    );
+    assert_eq!(world.engine.made(), 1);
+    world.engine.lose_answers(false);
+    eventually("another token is made", async || {
+        (world.get("read:logs-*", "/logs-a/_search").await.status == StatusCode::OK).then_some(())
+    })
+    .await;
+    eventually("the lost one is ended", async || (world.engine.tokens().len() == 1).then_some(())).await;
+    assert_eq!(world.get("read:logs-*", "/logs-a/_search").await.status, StatusCode::OK);
+    assert_eq!(world.engine.made(), 2);
 }
 
 #[tokio::test]

@@ -78,6 +78,8 @@ struct Shared {
     asked: Mutex<HashSet<String>>,
     /// Tokens that nobody gets any more and that are still to be ended.
     retired: Mutex<Vec<Retired>>,
+    /// A token may have been made whose answer never came.
+    lost: AtomicBool,
     /// Something is to be ended at once.
     wake: Notify,
     trouble: Mutex<Option<Trouble>>,
@@ -122,6 +124,7 @@ impl ApiTokens {
             slots: RwLock::default(),
             asked: Mutex::default(),
             retired: Mutex::default(),
+            lost: AtomicBool::new(false),
             wake: Notify::new(),
             trouble: Mutex::default(),
             distrusted: AtomicBool::new(false),
@@ -304,6 +307,10 @@ impl Shared {
             Ok(_) => self.counters.made(),
             Err(error) => {
                 self.counters.failed();
+                if let ApiTokenError::Http(_) = error {
+                    self.lost.store(true, Ordering::Release);
+                    self.wake.notify_one();
+                }
                 let error = error as &dyn std::error::Error;
                 tracing::warn!(cluster = self.cluster, error, "the engine has made no token");
             }

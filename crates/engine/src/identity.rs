@@ -91,6 +91,15 @@ impl EngineIdentity {
         }
     }
 
+    /// The credential of the fallback of `api_token`, for a request that is better off without a token of the engine; `None` with any
+    /// other identity, and without a fallback.
+    pub fn in_place_of_a_token(&self, caller: &Caller<'_>) -> Option<Result<Credential, IdentityError>> {
+        let Self::ApiToken(identity) = self else { return None };
+        let fallback = identity.fallback.as_ref()?;
+        identity.tokens.fell_back(&ApiTokenError::CannotExpress(String::new()));
+        Some(fallback.credential(caller))
+    }
+
     /// The tokens of `api_token`.
     pub fn api_tokens(&self) -> Option<&ApiTokens> {
         match self {

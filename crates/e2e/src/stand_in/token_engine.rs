@@ -8,9 +8,12 @@ mod api;
 mod memory;
 
 use std::{
-    convert::Infallible,
+    io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -60,6 +63,7 @@ struct Shared {
     calls: Mutex<Vec<String>>,
     uses: Mutex<Vec<SeenUse>>,
     held: watch::Sender<bool>,
+    loses_answers: AtomicBool,
     asked: watch::Sender<usize>,
 }
 
@@ -121,6 +125,7 @@ impl StandInTokenEngine {
             calls: Mutex::default(),
             uses: Mutex::default(),
             held: watch::Sender::default(),
+            loses_answers: AtomicBool::new(false),
             asked: watch::Sender::default(),
         });
         let (mut addresses, mut accepting) = (Vec::new(), Vec::new());
@@ -211,6 +216,11 @@ impl StandInTokenEngine {
         self.shared.held.send_replace(held);
     }
 
+    /// Whether it makes tokens and breaks off before it has answered.
+    pub fn lose_answers(&self, lost: bool) {
+        self.shared.loses_answers.store(lost, Ordering::Release);
+    }
+
     /// Waits until that many calls of its API have come, whether or not they are answered.
     pub async fn wait_for_calls(&self, count: usize) {
         let mut asked = self.shared.asked.subscribe();
@@ -245,7 +255,7 @@ async fn answer(
     node: usize,
     certified: bool,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
+) -> io::Result<Answer> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
@@ -267,6 +277,12 @@ async fn answer(
         Some(user) if is_api => security(&shared, node, user, method, &target, &body),
         Some(user) => judged(user, method, path, &body),
     };
+    if path == "/_plugins/_security/api/apitokens"
+        && shared.loses_answers.load(Ordering::Acquire)
+        && method == "POST"
+    {
+        return Err(io::Error::other("the answer is lost"));
+    }
     if !is_api {
         let user = user.map(|user| user.name().to_owned());
         let seen = SeenUse { node, request: format!("{method} {target}"), user, status: answer.status() };

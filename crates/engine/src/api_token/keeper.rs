@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -29,11 +29,13 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let pause = LOOK.min(shared.idle / 4);
     let mut swept: Option<Instant> = None;
     loop {
-        if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
+        let lost = shared.lost.swap(false, Ordering::AcqRel);
+        if lost || swept.is_none_or(|at| at.elapsed() >= SWEEP) {
             swept = Some(Instant::now());
             if let Err(error) = sweep(&shared).await {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(cluster = shared.cluster, error, "the engine's tokens cannot be listed");
+                shared.lost.fetch_or(lost, Ordering::AcqRel);
             }
         }
         let now = shared.now();
@@ -54,7 +56,7 @@ pub(super) async fn keep(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
 
 /// Revokes everything at once.
 pub(super) async fn end_all(shared: &Shared) {
-    shared.closed.store(true, std::sync::atomic::Ordering::Release);
+    shared.closed.store(true, Ordering::Release);
     shared.end(Duration::ZERO, |_| true);
     end_retired(shared, true).await;
 }

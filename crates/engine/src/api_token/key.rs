@@ -53,6 +53,8 @@ fn part(key: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::testing::{Fixture, arcs};
 
@@ -81,6 +83,27 @@ mod tests {
             Fixture::new(&[], &[]),
         ] {
             assert_ne!(base.with(of), other.with(of));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_equal_for_equal_clients_and_sets_of_grants_only(
+            one in prop::collection::btree_set("[a-c:*]{1,3}", 0..4),
+            other in prop::collection::btree_set("[a-c:*]{1,3}", 0..4),
+            clients in ("[a-b]{0,2}", "[a-b]{0,2}"),
+        ) {
+            let key = |scopes: &std::collections::BTreeSet<String>, client: &str, backwards: bool| {
+                let mut texts: Vec<&str> = scopes.iter().map(String::as_str).collect();
+                if backwards {
+                    texts.reverse();
+                }
+                let mut fixture = Fixture::new(&texts, &[]);
+                fixture.client = Some(client.to_owned());
+                fixture.with(of)
+            };
+            let same = one == other && clients.0 == clients.1;
+            prop_assert_eq!(key(&one, &clients.0, false) == key(&other, &clients.1, true), same);
         }
     }
 }

@@ -125,17 +125,29 @@ async fn a_faulty_file_leaves_what_runs_and_says_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_mistake_that_is_taken_back_is_noticed_too() {
+    let world = StandIns::start_with(&grant("read:logs-*")).await;
+    let good = config(&world);
+    world.proxy.rewrite_config(&good.replace("read:logs-*", "reed:logs-*"));
+    let successful = async || world.proxy.metric("config_last_reload_successful").await;
+    eventually("the mistake is told", async || (successful().await == Some(0.0)).then_some(())).await;
+    world.proxy.rewrite_config(&good);
+    eventually("all is well again", async || (successful().await == Some(1.0)).then_some(())).await;
+}
+
+#[tokio::test]
 async fn what_only_a_restart_can_change_is_named() {
     let world = StandIns::start().await;
     let good = config(&world);
     let another = "admin: {address: 127.0.0.1:1}";
-    let cases: [(&str, String); 6] = [
+    let cases: [(&str, String); 7] = [
         ("listen", good.replacen("address: 127.0.0.1:0", "address: 127.0.0.1:1", 1)),
         ("admin", good.replace("admin: {address: 127.0.0.1:0}", another)),
         ("audit", good.replace("path: audit.log", "path: other.log")),
         ("telemetry", format!("{good}telemetry: {{log_level: debug}}\n")),
         ("limits.max_connections", format!("{good}limits: {{max_connections: 5}}\n")),
         ("drain_timeout", format!("{good}drain_timeout: 5s\n")),
+        ("tokens.store", format!("{good}tokens:\n  store: {{embedded: {{path: tokens.redb}}}}\n")),
     ];
     for (key, changed) in cases {
         assert_ne!(changed, good, "{key}");

@@ -184,7 +184,8 @@ impl Reloader {
         let task = tokio::spawn(async move {
             loop {
                 // First of all, since a file may have changed between being read and being watched.
-                if reloader.has_changed() {
+                // After a failure the files may also be again as they were; then that is in force, and nothing is amiss.
+                if reloader.has_changed() || reloader.has_failed() {
                     reloader.reload(FILE_CHANGE).await;
                     // The new configuration may name files elsewhere.
                     reloader.watch_folders(&mut watcher, &mut folders);
@@ -221,6 +222,11 @@ impl Reloader {
     fn has_changed(&self) -> bool {
         let in_force = self.in_force();
         in_force.again() != in_force
+    }
+
+    /// Whether the last reload failed.
+    fn has_failed(&self) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
 

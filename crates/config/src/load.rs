@@ -114,7 +114,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostics {
         file: path.to_owned(),
         position: None,
         key: String::new(),
-        message: format!("the configuration file cannot be read: {error}"),
+        message: format!("the configuration file {} cannot be read: {error}", path.display()),
         cure: "give the path of a readable YAML file in UTF-8".to_owned(),
         label: 0..0,
     };

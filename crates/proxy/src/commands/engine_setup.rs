@@ -36,7 +36,10 @@ async fn apply(setup: &Setup, access: &setup::AdminAccess, output: Output) -> Re
     match output {
         Output::Json => print(&serde_json::to_string_pretty(&serde_json::json!({ "applied": done }))?),
         Output::Text if done.is_empty() => print("nothing to do; the engine has it all"),
-        Output::Text => print(&done.join("\n")),
+        Output::Text => {
+            let lines: Vec<String> = done.iter().map(|path| format!("written  {path}")).collect();
+            print(&format!("{}\nnow have it checked: --check instead of --apply", lines.join("\n")))
+        }
     }
 }
 

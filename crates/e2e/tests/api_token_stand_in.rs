@@ -243,12 +243,14 @@ async fn tokens_that_are_switched_off_are_not_made_over_and_over() {
         assert_eq!(reply.code(), "api_token_unavailable");
     }
     assert_eq!(world.engine.made(), 1);
+    assert!(world.metric("api_tokens_usable").await.abs() < f64::EPSILON);
     world.engine.set_enabled(true);
     eventually("tokens count again", async || {
         (world.get("read:logs-*", "/logs-a/_search").await.status == StatusCode::OK).then_some(())
     })
     .await;
     assert_eq!(world.engine.made(), 1);
+    assert!((world.metric("api_tokens_usable").await - 1.0).abs() < f64::EPSILON);
 }
 
 #[tokio::test]

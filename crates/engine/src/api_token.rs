@@ -85,6 +85,8 @@ struct Shared {
     trouble: Mutex<Option<Trouble>>,
     /// Set while tokens at hand are not handed out either.
     distrusted: AtomicBool,
+    /// Nothing has failed since something succeeded.
+    usable: AtomicBool,
     heals: Heals,
     closed: AtomicBool,
     counters: Counters,
@@ -128,6 +130,7 @@ impl ApiTokens {
             wake: Notify::new(),
             trouble: Mutex::default(),
             distrusted: AtomicBool::new(false),
+            usable: AtomicBool::new(true),
             heals: Heals::default(),
             closed: AtomicBool::new(false),
             counters: Counters::default(),
@@ -202,7 +205,7 @@ impl ApiTokens {
     /// Figures for metrics.
     pub fn stats(&self) -> ApiTokenStats {
         let held = self.shared.slots().values().filter(|slot| slot.token().is_some()).count();
-        self.shared.counters.read(held, self.shared.trouble().is_none())
+        self.shared.counters.read(held, self.shared.usable.load(Ordering::Acquire))
     }
 
     /// A request goes under another identity for this reason.
@@ -401,13 +404,21 @@ impl Shared {
     /// Asks the engine for nothing for a while, longer with each failure in a row.
     fn pause(&self, error: ApiTokenError) {
         let mut trouble = locked(&self.trouble);
-        let pause = trouble.as_ref().map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
-        *trouble = Some(Trouble { error, until: Instant::now() + pause, pause });
+        let now = Instant::now();
+        let in_a_row = trouble.as_ref().filter(|before| now < before.until + before.pause * 2);
+        let pause = in_a_row.map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
+        *trouble = Some(Trouble { error, until: now + pause, pause });
+        self.usable.store(false, Ordering::Release);
     }
 
     fn recover(&self) {
         *locked(&self.trouble) = None;
+        self.trust();
+    }
+
+    fn trust(&self) {
         self.distrusted.store(false, Ordering::Release);
+        self.usable.store(true, Ordering::Release);
     }
 
     /// Whether tokens at hand are held back.
@@ -415,7 +426,7 @@ impl Shared {
         self.distrusted.load(Ordering::Acquire) && {
             let still = self.trouble().is_some();
             if !still {
-                self.distrusted.store(false, Ordering::Release);
+                self.trust();
             }
             still
         }

@@ -188,6 +188,7 @@ impl Shared {
     /// Counts a healed node, or all of them.
     fn healed(&self, node: Option<&str>) -> u64 {
         self.counters.healed();
+        self.recover();
         self.heals.healed(node)
     }
 

@@ -1,7 +1,7 @@
 //! Policies as they are read from files.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     str::FromStr as _,
     sync::Arc,
 };
@@ -10,6 +10,8 @@ use cedar_policy::{
     ActionConstraint, EntityTypeName, EntityUid, Policy, PolicyId, PrincipalConstraint, Schema,
     ValidationMode, Validator,
 };
+
+use serde_json::Value;
 
 use crate::{
     Fault,
@@ -69,11 +71,9 @@ impl PolicySet {
     /// indices of which it cannot be told how a pattern is to be judged.
     pub fn parse(sources: &[Source]) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        let written = validator(schema::written())?;
-        let evaluated = validator(schema::evaluated())?;
         let mut policies: Vec<Ready> = Vec::new();
         for source in sources {
-            match read(source, &written, &evaluated) {
+            match read(source) {
                 Ok(read) => policies.extend(read),
                 Err(found) => faults.extend(found),
             }
@@ -129,17 +129,17 @@ impl ByAsker {
 }
 
 /// A validator for one of the crate's own schemas.
-fn validator<E: std::fmt::Display>(schema: &Result<Schema, E>) -> Result<Validator, Vec<Fault>> {
-    let fault = |error: &E| Fault {
+fn validator<E: std::fmt::Display>(schema: Result<Schema, E>) -> Result<Validator, Vec<Fault>> {
+    let fault = |error: E| Fault {
         source: "the schema".to_owned(),
         at: None,
         message: error.to_string(),
         help: Some("this is a fault of the program and no policy can mend it".to_owned()),
     };
-    Ok(Validator::new(schema.as_ref().map_err(|error| vec![fault(error)])?.clone()))
+    Ok(Validator::new(schema.map_err(|error| vec![fault(error)])?))
 }
 
-fn read(source: &Source, written: &Validator, evaluated: &Validator) -> Result<Vec<Ready>, Vec<Fault>> {
+fn read(source: &Source) -> Result<Vec<Ready>, Vec<Fault>> {
     let Source { name, text } = source;
     let set = cedar_policy::PolicySet::from_str(text)
         .map_err(|errors| errors.iter().map(|error| Fault::of(name, text, error)).collect::<Vec<_>>())?;
@@ -152,6 +152,9 @@ fn read(source: &Source, written: &Validator, evaluated: &Validator) -> Result<V
             help: Some("name the principal and the resource".to_owned()),
         }]);
     }
+    let named: BTreeSet<String> = set.policies().flat_map(actions).collect();
+    let written = validator(schema::written(&named))?;
+    let evaluated = validator(schema::evaluated(&named))?;
     let mut faults: Vec<Fault> = written
         .validate(&set, ValidationMode::Strict)
         .validation_errors()
@@ -162,7 +165,7 @@ fn read(source: &Source, written: &Validator, evaluated: &Validator) -> Result<V
     let mut ready = Vec::new();
     for (number, policy) in numbered {
         let id = policy.annotation("id").map_or_else(|| format!("{name}#{}", number + 1), str::to_owned);
-        match prepare(&id, policy, evaluated) {
+        match prepare(&id, policy, &evaluated) {
             Ok(prepared) => ready.push(prepared),
             // What the author did wrong is told in the author's words.
             Err(_) if !faults.is_empty() => {}
@@ -172,6 +175,27 @@ fn read(source: &Source, written: &Validator, evaluated: &Validator) -> Result<V
         }
     }
     if faults.is_empty() { Ok(ready) } else { Err(faults) }
+}
+
+/// The actions that a policy names, in its head or in a condition.
+fn actions(policy: &Policy) -> Vec<String> {
+    fn collect(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                if object.get("type").and_then(Value::as_str) == Some("Action") {
+                    found.extend(object.get("id").and_then(Value::as_str).map(str::to_owned));
+                }
+                object.values().for_each(|inner| collect(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| collect(inner, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    if let Ok(json) = policy.to_json() {
+        collect(&json, &mut found);
+    }
+    found
 }
 
 /// Cedar numbers the policies of a text as `policy0`, `policy1` and so on.
@@ -195,13 +219,13 @@ fn prepare(id: &str, policy: &Policy, evaluated: &Validator) -> Result<Ready, (S
     Ok(Ready { id: id.into(), policy, action, patterns, uses_context })
 }
 
-fn names_context(value: &serde_json::Value) -> bool {
+fn names_context(value: &Value) -> bool {
     match value {
-        serde_json::Value::Object(object) => {
+        Value::Object(object) => {
             object.get("Var").and_then(|var| var.as_str()) == Some("context")
                 || object.values().any(names_context)
         }
-        serde_json::Value::Array(items) => items.iter().any(names_context),
+        Value::Array(items) => items.iter().any(names_context),
         _ => false,
     }
 }

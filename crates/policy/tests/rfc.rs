@@ -84,3 +84,14 @@ fn the_examples_work_as_their_authors_meant_them() {
         }
     );
 }
+
+#[test]
+fn an_operation_may_stand_in_a_condition() {
+    let set = set(
+        r#"permit(principal, action, resource) when { action == Action::"search" || action in Action::"monitor" };"#,
+    );
+    let on = index("logs-a");
+    assert!(ask(&set, "x", "g", "search", Action::Read, &on).is_allowed());
+    assert!(ask(&set, "x", "g", "indices.stats", Action::Monitor, &on).is_allowed());
+    assert!(!ask(&set, "x", "g", "get", Action::Read, &on).is_allowed());
+}

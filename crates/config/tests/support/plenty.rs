@@ -15,7 +15,7 @@ impl Surroundings for Plenty {
     }
 
     fn secret_file(&self, _: &Path) -> io::Result<Zeroizing<String>> {
-        Ok(Zeroizing::new("line of a file\n".to_owned()))
+        Ok(Zeroizing::new("line of a file, long enough for a secret to derive keys from\n".to_owned()))
     }
 
     fn inspect(&self, path: &Path) -> io::Result<Found> {

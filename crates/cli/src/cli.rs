@@ -1,5 +1,6 @@
 //! The command line: types only, no behaviour.
 
+pub(crate) mod policies;
 pub(crate) mod tokens;
 
 use std::path::PathBuf;
@@ -117,6 +118,9 @@ pub(crate) enum Command {
     /// Tokens that wait for approval.
     #[command(subcommand)]
     Requests(tokens::Requests),
+    /// Check, test and format Cedar policies. Needs no proxy and no login.
+    #[command(subcommand)]
+    Policy(policies::PolicyCommand),
     /// Look after the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -6,6 +6,7 @@ mod curl;
 mod documents;
 mod login;
 mod logout;
+mod policies;
 mod status;
 mod token;
 mod tokens;
@@ -42,6 +43,7 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Completion { shell } => return documents::completion(shell),
         Command::Man { out } => return documents::man(&out),
+        Command::Policy(policy) => return policies::run(Ui::new(cli.output), &policy),
         _ => {}
     }
     transport::install_crypto_provider();
@@ -72,6 +74,7 @@ async fn command(app: &App, command: Command) -> Result<()> {
         Command::ReviewTokens(filter) => tokens::review(app, &filter).await,
         Command::Revocations(revocations) => tokens::revocations(app, &revocations).await,
         Command::Requests(requests) => tokens::requests(app, &requests).await,
+        Command::Policy(policy) => policies::run(app.ui, &policy),
         Command::Config(ConfigCommand::Check { offline }) => config_check::run(app, offline).await,
         Command::Completion { shell } => documents::completion(shell),
         Command::Man { out } => documents::man(&out),

@@ -17,8 +17,8 @@ async fn a_context_is_made_from_what_the_proxy_says() {
     assert_eq!(
         home.read("config.yaml"),
         format!(
-            "contexts:\n  main:\n    providers:\n      keycloak:\n        client_id: opensearch-auth\n        \
-             issuer: \"https://login.example/realms/main\"\n    url: \"{url}/\"\ncurrent: main\n"
+            "current: main\ncontexts:\n  main:\n    url: \"{url}/\"\n    providers:\n      keycloak:\n        \
+             issuer: \"https://login.example/realms/main\"\n        client_id: opensearch-auth\n"
         )
     );
     assert_eq!((home.mode(""), home.mode("config.yaml")), (0o700, 0o600));

@@ -7,6 +7,7 @@ mod contexts;
 mod curl;
 mod documents;
 mod login;
+mod policies;
 mod program;
 mod provider;
 mod proxy;

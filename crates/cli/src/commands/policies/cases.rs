@@ -1,0 +1,268 @@
+//! The table of cases that policies are tested by.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use policy::{Asker, Circumstances, Kind};
+use rest::{Action, Place, Resource};
+use saphyr::MarkedYaml;
+
+use super::faults::Fault;
+use super::yaml::{self, Field, Fields, Wrong};
+
+/// A question to the policies, with the answer that it should get.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// From 1.
+    pub(super) line: usize,
+    name: Option<String>,
+    who: Who,
+    pub(super) operation: String,
+    /// What the operation mainly does.
+    pub(super) main: Action,
+    /// What is asked about.
+    pub(super) action: Action,
+    /// Each must be allowed. Never empty.
+    pub(super) on: Vec<Resource>,
+    context: Context,
+    /// Whether it should be allowed.
+    pub(super) allowed: bool,
+    /// The policy that should decide.
+    pub(super) by: Option<String>,
+}
+
+#[derive(Debug)]
+struct Who {
+    kind: Kind,
+    id: String,
+    provider: String,
+    groups: Vec<Box<str>>,
+}
+
+#[derive(Debug)]
+struct Context {
+    cluster: String,
+    client: String,
+    scopes: Vec<Box<str>>,
+    source: IpAddr,
+    time: Timestamp,
+    token_age: Duration,
+    acr: Option<String>,
+}
+
+impl Case {
+    pub(super) fn asker(&self) -> Asker<'_> {
+        let Who { kind, id, provider, groups } = &self.who;
+        Asker { kind: *kind, id, provider, groups }
+    }
+
+    pub(super) fn circumstances(&self) -> Circumstances<'_> {
+        let Context { cluster, client, scopes, source, time, token_age, acr } = &self.context;
+        Circumstances {
+            scopes,
+            time: *time,
+            token_age: *token_age,
+            acr: acr.as_deref(),
+            ..Circumstances::new(cluster, client, *source)
+        }
+    }
+
+    /// Its name, or what it asks.
+    pub(super) fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| {
+            let kind = match self.who.kind {
+                Kind::Agent => "agent",
+                Kind::User => "user",
+            };
+            let on: Vec<String> = self.on.iter().map(ToString::to_string).collect();
+            format!("{kind} {}, {} on {}", self.who.id, self.operation, on.join(", "))
+        })
+    }
+}
+
+/// Reads the cases of a file. Times that a case does not name are `now`.
+pub(super) fn read(file: &str, text: &str, now: Timestamp) -> Result<Vec<Case>, Vec<Fault>> {
+    let read = |document: &MarkedYaml<'_>| {
+        let one = |wrong| vec![wrong];
+        let cases =
+            Fields::of(document, &["cases"]).and_then(|fields| fields.required("cases")).map_err(one)?;
+        let items = cases.items().unwrap_or_default();
+        if items.is_empty() {
+            return Err(one(cases.wrong("this must be a list of cases, with at least one")));
+        }
+        let (mut good, mut wrong) = (Vec::new(), Vec::new());
+        for item in items {
+            match case(item, now) {
+                Ok(case) => good.push(case),
+                Err(found) => wrong.push(found),
+            }
+        }
+        if wrong.is_empty() { Ok(good) } else { Err(wrong) }
+    };
+    yaml::document(text, read)
+        .map_err(|wrong| wrong.into_iter().map(|wrong| wrong.fault(file, text)).collect())
+}
+
+fn case(node: &MarkedYaml<'_>, now: Timestamp) -> Result<Case, Wrong> {
+    let fields = Fields::of(node, &["name", "who", "operation", "action", "on", "context", "expect", "by"])?;
+    let who = who(fields.required("who")?)?;
+    let (operation, main) = operation(&fields)?;
+    let action = fields.get("action").map_or(Ok(main), action)?;
+    let expect = fields.required("expect")?;
+    let allowed = match expect.text()? {
+        "allow" => true,
+        "deny" => false,
+        _ => return Err(expect.wrong("this must be `allow` or `deny`")),
+    };
+    Ok(Case {
+        line: fields.at().line(),
+        name: fields.text("name")?.map(str::to_owned),
+        operation,
+        main,
+        action,
+        on: on(fields.required("on")?)?,
+        context: context(fields.get("context"), &who, now)?,
+        who,
+        allowed,
+        by: fields.text("by")?.map(str::to_owned),
+    })
+}
+
+fn who(field: Field<'_>) -> Result<Who, Wrong> {
+    let fields = Fields::of(field.node(), &["agent", "user", "groups", "provider"])?;
+    let (kind, id) = match (fields.text("agent")?, fields.text("user")?) {
+        (Some(agent), None) => (Kind::Agent, agent),
+        (None, Some(user)) => (Kind::User, user),
+        _ => {
+            return Err(field
+                .wrong("this must have one of the keys `agent` and `user`")
+                .help("an agent is a client that acts for itself, by its client id"));
+        }
+    };
+    Ok(Who {
+        kind,
+        id: id.to_owned(),
+        provider: fields.text("provider")?.unwrap_or_default().to_owned(),
+        groups: fields.texts("groups")?.into_iter().map(Box::from).collect(),
+    })
+}
+
+/// The name of the operation, and what it mainly does.
+fn operation(fields: &Fields<'_>) -> Result<(String, Action), Wrong> {
+    let field = fields.required("operation")?;
+    let name = field.text()?;
+    if let Some(known) = rest::operations().iter().find(|known| known.name == name) {
+        return Ok((name.to_owned(), known.action));
+    }
+    if !name.starts_with("dashboards.") {
+        return Err(field.wrong(format!("`{name}` is no operation")).help(similar(name)));
+    }
+    // Policies speak of those of Dashboards by the group only.
+    let main = fields
+        .get("action")
+        .ok_or_else(|| field.wrong("with an operation of Dashboards, the key `action` says what it does"))?;
+    Ok((name.to_owned(), action(main)?))
+}
+
+fn similar(name: &str) -> String {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let mut close: Vec<&str> = rest::operations().iter().map(|known| known.name).collect();
+    close.retain(|known| !last.is_empty() && known.rsplit('.').next() == Some(last));
+    close.sort_unstable();
+    close.dedup();
+    if close.is_empty() {
+        "`opensearch-auth policy schema` prints all of them".to_owned()
+    } else {
+        let close: Vec<String> = close.iter().map(|known| format!("`{known}`")).collect();
+        format!("there is {}", close.join(", "))
+    }
+}
+
+fn action(field: Field<'_>) -> Result<Action, Wrong> {
+    field.text()?.parse().map_err(|error| field.wrong(error))
+}
+
+fn on(field: Field<'_>) -> Result<Vec<Resource>, Wrong> {
+    const FORMS: &str =
+        "write `{index: NAME}`, `{plugin: NAME}`, `{workspace: NAME}`, `cluster` or `dashboards`";
+    match field.as_text() {
+        Some("cluster") => return Ok(vec![Resource::Cluster]),
+        Some("dashboards") => return Ok(vec![Resource::Dashboards { workspace: None }]),
+        Some(_) => return Err(field.wrong("this is nothing that a request could be for").help(FORMS)),
+        None => {}
+    }
+    let fields = Fields::of(field.node(), &["index", "plugin", "workspace"])?;
+    let only = fields.only().map_err(|wrong| wrong.help(FORMS))?;
+    match only.key() {
+        "index" => {
+            let names = only.texts()?;
+            if names.is_empty() {
+                return Err(only.wrong("no index is named").help("every index is `\"*\"`"));
+            }
+            let index = |name: &str| {
+                name.parse()
+                    .map(Resource::Index)
+                    .map_err(|error| only.wrong(format!("`{name}` is no index and no pattern: {error}")))
+            };
+            names.into_iter().map(index).collect()
+        }
+        "plugin" => {
+            let name = only.text()?;
+            plugin(name)
+                .map(|plugin| vec![Resource::Plugin(plugin)])
+                .ok_or_else(|| only.wrong(format!("no operation is for a plugin `{name}`")))
+        }
+        _ => Ok(vec![Resource::Dashboards { workspace: Some(only.text()?.into()) }]),
+    }
+}
+
+fn plugin(name: &str) -> Option<&'static str> {
+    rest::operations().iter().flat_map(|operation| operation.demands).find_map(|demand| match demand.on {
+        Place::Plugin(known) if known == name => Some(known),
+        _ => None,
+    })
+}
+
+fn context(field: Option<Field<'_>>, who: &Who, now: Timestamp) -> Result<Context, Wrong> {
+    let mut context = Context {
+        cluster: "main".to_owned(),
+        // An agent is known by its client id.
+        client: if who.kind == Kind::Agent { who.id.clone() } else { String::new() },
+        scopes: Vec::new(),
+        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        time: now,
+        token_age: Duration::ZERO,
+        acr: None,
+    };
+    let Some(field) = field else { return Ok(context) };
+    let known = ["cluster", "client", "scopes", "source", "time", "token_age", "acr"];
+    let fields = Fields::of(field.node(), &known)?;
+    if let Some(cluster) = fields.text("cluster")? {
+        cluster.clone_into(&mut context.cluster);
+    }
+    if let Some(client) = fields.text("client")? {
+        client.clone_into(&mut context.client);
+    }
+    context.scopes = fields.texts("scopes")?.into_iter().map(Box::from).collect();
+    if let Some(source) = fields.get("source") {
+        context.source = source.text()?.parse().map_err(|_| source.wrong("this is no IP address"))?;
+    }
+    if let Some(time) = fields.get("time") {
+        context.time = time.text()?.parse().map_err(|_| time.wrong("write it as `2026-12-31T00:00:00Z`"))?;
+    }
+    if let Some(age) = fields.get("token_age") {
+        context.token_age = token_age(age)?;
+    }
+    context.acr = fields.text("acr")?.map(str::to_owned);
+    Ok(context)
+}
+
+/// In seconds, or with a unit.
+fn token_age(field: Field<'_>) -> Result<Duration, Wrong> {
+    let seconds = field.as_count().map(Duration::from_secs);
+    let with_unit = || field.as_text().and_then(|text| crate::time::duration(text).ok());
+    seconds
+        .or_else(with_unit)
+        .ok_or_else(|| field.wrong("write it in seconds, or as `90s`, `10m`, `24h`, `7d`"))
+}

@@ -5,6 +5,7 @@ mod check;
 mod faults;
 mod files;
 mod fmt;
+mod names;
 mod pieces;
 mod test;
 mod yaml;

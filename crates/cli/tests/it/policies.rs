@@ -63,6 +63,11 @@ async fn the_example_holds_and_is_what_the_documentation_shows() {
     home.put("without/cases.yml", &text);
     let run = home.policy(&["test", "without/cases.yml"]).await;
     assert!(run.out.contains("nor by a pattern that could touch it"), "{run:?}");
+    let page = std::fs::read_to_string(project("docs/policies.md")).unwrap();
+    for line in run.out.lines().take(2) {
+        let line = line.replace("without/", "");
+        assert!(page.contains(&line), "docs/policies.md does not show {line}");
+    }
     assert!(run.failed(1).contains(&format!("2 of {without} cases are decided otherwise")));
 }
 
@@ -115,13 +120,18 @@ async fn each_kind_of_fault_has_its_place() {
             "x.cedar:2:1: two policies have this id",
         ),
         ("permit(principal == ?principal, action, resource);", "x.cedar: a policy with ?principal"),
+        ("permit(principal, action == Action::\"serach\", resource);", "did you mean `search`?"),
+        (
+            "permit(principal, action, resource) when { context.clustr == \"x\" };",
+            "x.cedar:1:44: attribute `clustr` in context not found\n",
+        ),
     ];
     let home = Home::new();
     for (text, expected) in table {
         home.put("x.cedar", text);
         let run = home.policy(&["check", "x.cedar"]).await;
         assert!(run.out.contains(expected), "{text}\n{expected}\n{run:#?}");
-        run.failed(1);
+        assert!(run.failed(1).contains("1 fault was found"), "{text}");
     }
     // Files of one name in two folders, with one fault each, and an id in both.
     home.put("a/x.cedar", "permit(principal, actoin, resource);");

@@ -9,6 +9,7 @@ use rest::{Action, Place, Resource};
 use saphyr::MarkedYaml;
 
 use super::faults::Fault;
+use super::names;
 use super::yaml::{self, Field, Fields, Wrong};
 
 /// A question to the policies, with the answer that it should get.
@@ -166,17 +167,10 @@ fn operation(fields: &Fields<'_>) -> Result<(String, Action), Wrong> {
 }
 
 fn similar(name: &str) -> String {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let mut close: Vec<&str> = rest::operations().iter().map(|known| known.name).collect();
-    close.retain(|known| !last.is_empty() && known.rsplit('.').next() == Some(last));
-    close.sort_unstable();
-    close.dedup();
-    if close.is_empty() {
-        "`opensearch-auth policy schema` prints all of them".to_owned()
-    } else {
-        let close: Vec<String> = close.iter().map(|known| format!("`{known}`")).collect();
-        format!("there is {}", close.join(", "))
-    }
+    names::like(name, false).map_or_else(
+        || "`opensearch-auth policy schema` prints all of them".to_owned(),
+        |like| format!("there is {like}"),
+    )
 }
 
 fn action(field: Field<'_>) -> Result<Action, Wrong> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::error::printable;
 
 /// A fault in a file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub(super) struct Fault {
     /// The file as it was given; without one, it is about all of them together.
     #[serde(skip_serializing_if = "Option::is_none")]

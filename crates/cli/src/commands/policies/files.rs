@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use policy::{PolicySet, Source};
 
 use super::faults::Fault;
-use super::pieces;
+use super::{names, pieces};
 use crate::error::{Error, Result};
 
 /// A file of policies.
@@ -37,9 +37,9 @@ impl File {
         let about = fault.source.strip_prefix(&format!("{}, policy ", self.name));
         let message = match about {
             Some(id) => format!("policy `{id}`: {}", fault.message),
-            None => plain(&fault.message).to_owned(),
+            None => plain(&fault.message),
         };
-        let shown = Fault::new(message).help(fault.help.clone()).file(self.path.display().to_string());
+        let shown = Fault::new(message).help(help(fault)).file(self.path.display().to_string());
         if let Some((line, column)) = fault.at {
             return shown.at(&self.text, line, column);
         }
@@ -53,10 +53,29 @@ impl File {
     }
 }
 
-/// Without Cedar's own number of the policy, since the place is told.
-fn plain(message: &str) -> &str {
+/// Without what Cedar says for each action of the schema, and without its own number of the policy, since the place is told.
+fn plain(message: &str) -> String {
     let numbered = message.strip_prefix("for policy `policy").and_then(|rest| rest.split_once("`, "));
-    numbered.map_or(message, |(_, message)| message)
+    let message = numbered.map_or(message, |(_, message)| message);
+    match message.split_once(" for Action::\"") {
+        Some((before, rest)) => match rest.split_once('"') {
+            Some((_, after)) => format!("{before}{after}"),
+            None => message.to_owned(),
+        },
+        None => message.to_owned(),
+    }
+}
+
+/// What to do. Cedar knows only some operations while it reads a file, so what is like a misspelt one is looked for here.
+fn help(fault: &policy::Fault) -> Option<String> {
+    let unknown = fault.message.split_once("unrecognized action `Action::\"");
+    match unknown.and_then(|(_, rest)| rest.split_once("\"`")) {
+        Some((name, _)) => Some(names::like(name, true).map_or_else(
+            || "`opensearch-auth policy schema` prints all actions".to_owned(),
+            |like| format!("did you mean {like}?"),
+        )),
+        None => fault.help.clone(),
+    }
 }
 
 /// The text of a file.
@@ -98,7 +117,11 @@ pub(super) fn parse(files: &[File]) -> Result<PolicySet, Vec<Fault>> {
             if let Some(known) = together.iter().position(|known| *known == fault) {
                 together.remove(known);
             }
-            faults.push(file.fault(&fault));
+            let fault = file.fault(&fault);
+            // Cedar tells some faults once for each action.
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
         }
     }
     // What is left is wrong only of files together: one id in two of them.

@@ -122,6 +122,10 @@ async fn each_kind_of_fault_has_its_place() {
         ("permit(principal == ?principal, action, resource);", "x.cedar: a policy with ?principal"),
         ("permit(principal, action == Action::\"serach\", resource);", "did you mean `search`?"),
         (
+            "permit(principal, action == Action::\"indices.delte\", resource);",
+            "did you mean `indices.delete`?",
+        ),
+        (
             "permit(principal, action, resource) when { context.clustr == \"x\" };",
             "x.cedar:1:44: attribute `clustr` in context not found\n",
         ),

@@ -64,6 +64,11 @@ impl Fault {
         self.at(text, line, column)
     }
 
+    /// Line and column, for sorting.
+    pub(super) fn place(&self) -> (Option<usize>, Option<usize>) {
+        (self.line, self.column)
+    }
+
     /// For people: where, what, the line with a caret below the place, and the help.
     pub(super) fn shown(&self) -> String {
         let mut shown = "❌ ".to_owned();

@@ -113,8 +113,13 @@ pub(super) fn parse(files: &[File]) -> Result<PolicySet, Vec<Fault>> {
     let mut faults = Vec::new();
     // Names need not tell files apart, so each is read once more alone.
     for (file, source) in files.iter().zip(&sources) {
+        let begin = faults.len();
         for fault in PolicySet::parse(std::slice::from_ref(source)).err().into_iter().flatten() {
-            if let Some(known) = together.iter().position(|known| *known == fault) {
+            // The help is left out: Cedar chooses among names that are equally like.
+            let same = |known: &policy::Fault| {
+                (&known.source, known.at, &known.message) == (&fault.source, fault.at, &fault.message)
+            };
+            if let Some(known) = together.iter().position(same) {
                 together.remove(known);
             }
             let fault = file.fault(&fault);
@@ -123,6 +128,8 @@ pub(super) fn parse(files: &[File]) -> Result<PolicySet, Vec<Fault>> {
                 faults.push(fault);
             }
         }
+        // Cedar finds them in no order.
+        faults[begin..].sort_by_key(Fault::place);
     }
     // What is left is wrong only of files together: one id in two of them.
     for fault in together {

@@ -1,7 +1,5 @@
 //! Cedar policies narrow what scopes allow: in the request's line, in its body, behind aliases, and never the other way.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
-
 use bytes::Bytes;
 use e2e::{
     Client, ProxyFiles, RunningProxy, StandInEngine, StandInProvider, StandIns, eventually, stand_in_config,

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &TestArgs) -> Result<()> {
         compiled?;
         (booted.info_path().to_owned(), Some(booted), linted)
     };
-    let tested = cargo(&test(&[])).env(INFO_VARIABLE, &info_path).run().await;
+    let tested = cargo(&test(&["--no-fail-fast"])).env(INFO_VARIABLE, &info_path).run().await;
     if let Some(booted) = started {
         booted.stop().await?;
     }
@@ -67,8 +67,9 @@ async fn with_older_engine() -> Result<()> {
     let [engine_port, keycloak_port] = free_ports()?;
     let options = TestbedOptions { engine_port, keycloak_port, engine_version: OLDER_ENGINE.to_owned() };
     let booted = Testbed::start(&options, &Progress::plain()).await?;
-    let arguments =
-        ["test", "-p", "e2e", "--test", "real_*", "--test", "engine_identities", "--test", "tried"];
+    let arguments = ["test", "--workspace", "--no-fail-fast"];
+    let tests = ["--test", "real_*", "--test", "engine_identities", "--test", "tried"];
+    let arguments = [&arguments[..], &tests[..]].concat();
     let tested = cargo(&arguments).env(INFO_VARIABLE, booted.info_path()).run().await;
     booted.stop().await?;
     tested

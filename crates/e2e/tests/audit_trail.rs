@@ -107,7 +107,8 @@ async fn an_allowed_request_says_everything() {
     for field in record.as_object().unwrap().keys() {
         assert!(explained.remove(field.as_str()), "{field} is not in the guide");
     }
-    let rest = BTreeSet::from(["missed_before", "layer", "reason", "detail"]);
+    let rest =
+        BTreeSet::from(["missed_before", "layer", "reason", "detail", "policies", "policy_would_deny"]);
     assert_eq!(explained, rest, "all others are there");
 }
 

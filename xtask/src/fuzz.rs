@@ -30,6 +30,8 @@ enum Target {
     Body,
     /// SQL and PPL.
     QueryText,
+    /// Requests for Dashboards, with their bodies.
+    DashboardsRequest,
     /// The framing guard.
     WireGuard,
     /// Bearer tokens and the JWTs in them.

@@ -140,7 +140,11 @@ impl PolicySet {
             return decision;
         }
         let slice = self.slice(asker, wish);
-        let decision = evaluate(&slice, asker, wish, about);
+        let decision = evaluate(&slice, asker, wish, about).unwrap_or_else(|reason| Decision::Deny {
+            forbids: Vec::new(),
+            near: Vec::new(),
+            failed: vec![reason],
+        });
         // What circumstances decide is decided anew each time.
         if !slice.uses_context {
             self.decisions.insert(key, decision.clone());
@@ -149,13 +153,16 @@ impl PolicySet {
     }
 }
 
-/// What a slice says.
-fn evaluate(slice: &Slice, asker: &Asker<'_>, wish: &Wish<'_>, about: &Circumstances<'_>) -> Decision {
+/// What a slice says, or why it cannot be asked.
+fn evaluate(
+    slice: &Slice,
+    asker: &Asker<'_>,
+    wish: &Wish<'_>,
+    about: &Circumstances<'_>,
+) -> Result<Decision, String> {
     if slice.permits.is_empty() {
-        return Decision::Deny { forbids: Vec::new(), near: Vec::new(), failed: Vec::new() };
+        return Ok(Decision::Deny { forbids: Vec::new(), near: Vec::new(), failed: Vec::new() });
     }
-    let failed =
-        |reason: String| Decision::Deny { forbids: Vec::new(), near: Vec::new(), failed: vec![reason] };
     let cluster = uid(Type::Cluster, about.cluster);
     let (resource, parents) = match wish.on {
         Resource::Index(target) => {
@@ -172,30 +179,19 @@ fn evaluate(slice: &Slice, asker: &Asker<'_>, wish: &Wish<'_>, about: &Circumsta
             (uid(Type::Workspace, workspace), HashSet::from([uid(Type::Dashboards, "dashboards"), cluster]))
         }
     };
-    let Some(me) = asker.entity() else {
-        return failed("the principal".to_owned());
-    };
-    let context = if slice.uses_context { about.context() } else { Ok(Context::empty()) };
-    let context = match context {
-        Ok(context) => context,
-        Err(reason) => return failed(reason),
-    };
-    let action = slice.action.uid();
+    let me = asker.entity().ok_or("the principal")?;
+    let context = if slice.uses_context { about.context()? } else { Context::empty() };
+    let (principal, action) = (me.uid(), slice.action.uid());
     let entities = [me, slice.action.clone(), Entity::new_no_attrs(resource.clone(), parents)];
-    let entities = match Entities::from_entities(entities, None) {
-        Ok(entities) => entities,
-        Err(error) => return failed(error.to_string()),
-    };
-    let request = match Request::new(asker.uid(), action, resource, context, None) {
-        Ok(request) => request,
-        Err(error) => return failed(error.to_string()),
-    };
+    let entities = Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
+    let request =
+        Request::new(principal, action, resource, context, None).map_err(|error| error.to_string())?;
     let response = Authorizer::new().is_authorized(&request, &slice.policies, &entities);
     let diagnostics = response.diagnostics();
     let reasons =
         || diagnostics.reason().map(|id| Arc::from(AsRef::<str>::as_ref(id))).collect::<Vec<Arc<str>>>();
     let failures: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
-    match response.decision() {
+    Ok(match response.decision() {
         cedar_policy::Decision::Allow if failures.is_empty() => Decision::Allow { permits: reasons() },
         cedar_policy::Decision::Allow => {
             Decision::Deny { forbids: Vec::new(), near: reasons(), failed: failures }
@@ -203,7 +199,7 @@ fn evaluate(slice: &Slice, asker: &Asker<'_>, wish: &Wish<'_>, about: &Circumsta
         cedar_policy::Decision::Deny => {
             Decision::Deny { forbids: reasons(), near: slice.permits.clone(), failed: failures }
         }
-    }
+    })
 }
 
 impl Circumstances<'_> {

@@ -120,6 +120,10 @@ struct Request {
     operation: &'static Operation,
     source: IpAddr,
     time: Timestamp,
+    kind: Kind,
+    /// As policies name who asks, and the groups.
+    id: String,
+    groups: Vec<Box<str>>,
     outcome: Mutex<Outcome>,
 }
 
@@ -141,8 +145,31 @@ impl Judge {
         operation: &'static Operation,
         source: IpAddr,
     ) -> Self {
+        let identity = principal.identity();
+        let (kind, name) = match (&identity.user_id, &identity.client_id) {
+            (Some(user), _) => (Kind::User, user),
+            (None, Some(client)) => (Kind::Agent, client),
+            (None, None) => (Kind::Agent, &identity.subject),
+        };
+        let qualify = |name: &str| match policies.ids {
+            PrincipalIds::Plain => name.to_owned(),
+            PrincipalIds::Qualified => format!("{}:{name}", identity.provider),
+        };
+        let (id, groups) =
+            (qualify(name), identity.groups.iter().map(|group| qualify(group).into()).collect());
         let (time, outcome) = (Timestamp::now(), Mutex::default());
-        Self(Arc::new(Request { policies, principal, cluster, operation, source, time, outcome }))
+        Self(Arc::new(Request {
+            policies,
+            principal,
+            cluster,
+            operation,
+            source,
+            time,
+            kind,
+            id,
+            groups,
+            outcome,
+        }))
     }
 
     /// What was decided so far.
@@ -172,20 +199,10 @@ impl Judge {
     }
 
     fn one(&self, need: &Need) -> Result<(), Box<PolicyRefusal>> {
-        let Request { policies, principal, cluster, operation, source, time, outcome } = &*self.0;
+        let Request { policies, principal, cluster, operation, source, time, kind, id, groups, outcome } =
+            &*self.0;
         let identity = principal.identity();
-        let (kind, name) = match (&identity.user_id, &identity.client_id) {
-            (Some(user), _) => (Kind::User, user),
-            (None, Some(client)) => (Kind::Agent, client),
-            (None, None) => (Kind::Agent, &identity.subject),
-        };
-        let qualify = |name: &str| match policies.ids {
-            PrincipalIds::Plain => name.to_owned(),
-            PrincipalIds::Qualified => format!("{}:{name}", identity.provider),
-        };
-        let groups: Vec<Box<str>> = identity.groups.iter().map(|group| qualify(group).into()).collect();
-        let id = qualify(name);
-        let asker = Asker { kind, id: &id, provider: &identity.provider, groups: &groups };
+        let asker = Asker { kind: *kind, id, provider: &identity.provider, groups };
         let wish =
             Wish { operation: operation.name, main: operation.action, action: need.action, on: &need.on };
         let issued =

@@ -34,6 +34,6 @@ pub use decision::{BackendUserConflict, Denial, Permit, TenantConflict};
 pub use glob::Glob;
 pub use inquiry::Watch;
 pub use mapper::{ClusterRules, Mapper, MapperError};
-pub use mapping::{Condition, Granted, Mapping, Subject};
+pub use mapping::{Condition, Granted, Mapping, ScopesOnly, Subject};
 pub use rights::Rights;
 pub use scope::{Grant, Scope, ScopeError};

@@ -16,6 +16,28 @@ pub trait Subject {
     fn audiences(&self) -> impl Iterator<Item = &str>;
 }
 
+/// A token that says nothing but its scopes.
+#[derive(Clone, Debug)]
+pub struct ScopesOnly<S>(pub Vec<S>);
+
+impl<S: AsRef<str>> Subject for ScopesOnly<S> {
+    fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &str> {
+        std::iter::empty()
+    }
+
+    fn claim(&self, _: &ClaimPath) -> Vec<Cow<'_, str>> {
+        Vec::new()
+    }
+
+    fn audiences(&self) -> impl Iterator<Item = &str> {
+        std::iter::empty()
+    }
+}
+
 /// What the operator grants to tokens that meet a condition.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mapping {

@@ -6,10 +6,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{ClusterRules, Mapper, Scope, Subject};
+use access::{ClusterRules, Mapper, Scope, ScopesOnly};
 use async_trait::async_trait;
 use bytes::Bytes;
-use claims::ClaimPath;
 use http::{Method, Request, Response};
 use jiff::Timestamp;
 use serde_json::Map;
@@ -171,10 +170,11 @@ async fn issue(tokens: &Tokens) -> Issued {
     let hour = Duration::from_secs(3600);
     let policies = Policies { default_lifetime: hour, max_lifetime: hour, policies: vec![] };
     let rules = ClusterRules { name: "main".into(), audience: None, only_cluster: true };
-    let rights = Mapper::new(vec![], rules, true).unwrap().rights(&Bearer);
+    let bearer = ScopesOnly(vec!["read:logs-*"]);
+    let rights = Mapper::new(vec![], rules, true).unwrap().rights(&bearer);
     let scopes: Vec<Scope> = vec!["read:logs-app-*".parse().unwrap()];
     let asked = Asked { scopes: Some(scopes), ..Asked::default() };
-    let terms = policies.judge(asked, &Bearer, &[&rights]).unwrap();
+    let terms = policies.judge(asked, &bearer, &[&rights]).unwrap();
     let grounds = Grounds {
         presenter: party("alice"),
         presented: Presented::default(),
@@ -183,24 +183,4 @@ async fn issue(tokens: &Tokens) -> Issued {
         clusters: vec![],
     };
     tokens.issue(terms, grounds, now()).await.unwrap()
-}
-
-struct Bearer;
-
-impl Subject for Bearer {
-    fn scopes(&self) -> impl Iterator<Item = &str> {
-        ["read:logs-*"].into_iter()
-    }
-
-    fn groups(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
-
-    fn claim(&self, _: &ClaimPath) -> Vec<std::borrow::Cow<'_, str>> {
-        Vec::new()
-    }
-
-    fn audiences(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
 }

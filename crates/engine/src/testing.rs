@@ -1,14 +1,12 @@
 //! What the unit tests share.
 
 use std::{
-    borrow::Cow,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use access::{ClusterRules, Condition, Glob, Granted, Mapper, Mapping, Permit, Subject};
-use claims::ClaimPath;
+use access::{ClusterRules, Condition, Glob, Granted, Mapper, Mapping, Permit, ScopesOnly};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -16,27 +14,6 @@ use crate::Caller;
 
 pub(crate) fn arcs(texts: &[&str]) -> Vec<Arc<str>> {
     texts.iter().map(|&text| Arc::from(text)).collect()
-}
-
-/// A token that brings one scope.
-struct Token<'a>(&'a str);
-
-impl Subject for Token<'_> {
-    fn scopes(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.0)
-    }
-
-    fn groups(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
-
-    fn claim(&self, _: &ClaimPath) -> Vec<Cow<'_, str>> {
-        Vec::new()
-    }
-
-    fn audiences(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
 }
 
 /// The permit that a token with one scope gets when a mapping gives that scope to `user`.
@@ -52,7 +29,7 @@ pub(crate) fn permit(scope: &str, user: Option<&str>, ask: &rest::Ask) -> Permit
         },
     };
     let rules = ClusterRules { name: "main".into(), audience: None, only_cluster: true };
-    Mapper::new(vec![mapping], rules, false).unwrap().rights(&Token(scope)).decide(ask).unwrap()
+    Mapper::new(vec![mapping], rules, false).unwrap().rights(&ScopesOnly(vec![scope])).decide(ask).unwrap()
 }
 
 /// Owns what a [`Caller`] borrows.

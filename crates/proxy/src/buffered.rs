@@ -13,19 +13,61 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::body::{BodyError, Progress, Watched};
 
+/// Frames of a body that were taken before they are wanted.
+#[derive(Debug, Default)]
+pub struct Kept {
+    frames: VecDeque<Frame<Bytes>>,
+    bytes: u64,
+}
+
+impl Kept {
+    /// Keeps one more.
+    pub fn push(&mut self, frame: Frame<Bytes>) {
+        self.bytes += length(&frame);
+        self.frames.push_back(frame);
+    }
+
+    /// Gives the first up.
+    pub fn pop(&mut self) -> Option<Frame<Bytes>> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= length(&frame);
+        Some(frame)
+    }
+
+    /// Bytes of data in them.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// How much is to come with these before `rest`; `None`: nothing comes behind them.
+    pub fn size_hint(&self, rest: Option<SizeHint>) -> SizeHint {
+        let Some(rest) = rest else { return SizeHint::with_exact(self.bytes) };
+        let mut hint = SizeHint::new();
+        // The upper bound first: a lower one may not exceed it.
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper + self.bytes);
+        }
+        hint.set_lower(rest.lower() + self.bytes);
+        hint
+    }
+}
+
 /// A body of which nothing is kept until [`Self::keep`] is asked for it.
 #[derive(Debug)]
 pub struct Buffered {
     rest: Watched,
-    /// Frames that were taken before they are wanted.
-    kept: VecDeque<Frame<Bytes>>,
-    kept_bytes: u64,
+    kept: Kept,
 }
 
 impl Buffered {
     /// Keeps nothing of `rest` yet.
     pub fn new(rest: Watched) -> Self {
-        Self { rest, kept: VecDeque::new(), kept_bytes: 0 }
+        Self { rest, kept: Kept::default() }
     }
 
     /// Keeps what comes, until the body has ended or more than `limit` bytes of it are kept; of a body that is known
@@ -39,29 +81,25 @@ impl Buffered {
         if self.size_hint().exact().is_some_and(|length| length > limit) {
             return Ok(false);
         }
-        while self.kept_bytes <= limit {
+        while self.kept.bytes() <= limit {
             match poll_fn(|cx| Pin::new(&mut self.rest).poll_frame(cx)).await {
-                Some(frame) => {
-                    let frame = frame?;
-                    self.kept_bytes += length(&frame);
-                    self.kept.push_back(frame);
-                }
+                Some(frame) => self.kept.push(frame?),
                 None => break,
             }
         }
-        Ok(self.kept_bytes <= limit)
+        Ok(self.kept.bytes() <= limit)
     }
 
     /// The bytes that are kept.
     pub fn kept(&self) -> impl Iterator<Item = &[u8]> {
-        self.kept.iter().filter_map(|frame| frame.data_ref()).map(|data| &**data)
+        self.kept.frames.iter().filter_map(|frame| frame.data_ref()).map(|data| &**data)
     }
 
     /// Puts other bytes in the place of those that are kept.
     pub fn replace(&mut self, bytes: Bytes) {
-        self.kept_bytes = bytes.len() as u64;
-        self.kept.retain(|frame| !frame.is_data());
-        self.kept.push_front(Frame::data(bytes));
+        self.kept.bytes = bytes.len() as u64;
+        self.kept.frames.retain(|frame| !frame.is_data());
+        self.kept.frames.push_front(Frame::data(bytes));
     }
 
     /// The progress of the body, as it comes.
@@ -87,11 +125,8 @@ impl Body for Buffered {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.kept.pop_front() {
-            Some(frame) => {
-                self.kept_bytes -= length(&frame);
-                Poll::Ready(Some(Ok(frame)))
-            }
+        match self.kept.pop() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
             None => Pin::new(&mut self.rest).poll_frame(cx),
         }
     }
@@ -101,16 +136,6 @@ impl Body for Buffered {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.rest.has_ended() {
-            return SizeHint::with_exact(self.kept_bytes);
-        }
-        let rest = self.rest.size_hint();
-        let mut hint = SizeHint::new();
-        // The upper bound first: a lower one may not exceed it.
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper + self.kept_bytes);
-        }
-        hint.set_lower(rest.lower() + self.kept_bytes);
-        hint
+        self.kept.size_hint((!self.rest.has_ended()).then(|| self.rest.size_hint()))
     }
 }

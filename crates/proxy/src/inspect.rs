@@ -5,7 +5,6 @@
 //! engine breaks, and the engine has done nothing. What the reader found goes into the audit record.
 
 use std::{
-    collections::VecDeque,
     fmt,
     future::poll_fn,
     pin::Pin,
@@ -20,7 +19,7 @@ use rest::{BodyReader, BodyRefusal, Need};
 
 use crate::{
     body::{BodyError, Progress},
-    buffered::Buffered,
+    buffered::{Buffered, Kept},
     catalogue::{self, Refused},
     inflate::{InflateError, Inflater},
     policies::{Judge, PolicyRefusal},
@@ -237,8 +236,7 @@ impl Inspector {
 pub struct Inspected {
     inner: Buffered,
     /// Frames that were read before they are wanted.
-    kept: VecDeque<Frame<Bytes>>,
-    kept_bytes: u64,
+    kept: Kept,
     inspector: Option<Box<Inspector>>,
     /// Bytes still to come, where that is known beforehand: with the last of them the engine has the whole body,
     /// whether or not the end has been said.
@@ -250,7 +248,7 @@ impl Inspected {
     pub fn new(inner: Buffered, inspector: Option<Inspector>) -> Self {
         let remaining = inner.size_hint().exact();
         let inspector = inspector.map(Box::new);
-        let mut body = Self { inner, kept: VecDeque::new(), kept_bytes: 0, inspector, remaining };
+        let mut body = Self { inner, kept: Kept::default(), inspector, remaining };
         if body.inner.is_end_stream() {
             // Nobody will ask for the frames of an empty body. What it lacks shows in the findings before it is sent.
             let _ = body.end();
@@ -269,13 +267,9 @@ impl Inspected {
         if self.inspector.is_none() || self.remaining.is_some_and(|length| length > limit) {
             return Ok(());
         }
-        while self.kept_bytes <= limit {
+        while self.kept.bytes() <= limit {
             match poll_fn(|cx| self.poll_inspected(cx)).await {
-                Some(Ok(frame)) => {
-                    self.kept_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
-                    self.kept.push_back(frame);
-                }
-                Some(Err(error)) => return Err(error),
+                Some(frame) => self.kept.push(frame?),
                 None => break,
             }
         }
@@ -342,11 +336,8 @@ impl Body for Inspected {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.kept.pop_front() {
-            Some(frame) => {
-                self.kept_bytes -= frame.data_ref().map_or(0, |data| data.len() as u64);
-                Poll::Ready(Some(Ok(frame)))
-            }
+        match self.kept.pop() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
             None => self.poll_inspected(cx),
         }
     }
@@ -359,17 +350,7 @@ impl Body for Inspected {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.inner.has_ended() {
-            return SizeHint::with_exact(self.kept_bytes);
-        }
-        let inner = self.inner.size_hint();
-        let mut hint = SizeHint::new();
-        // The upper bound first: a lower one may not exceed it.
-        if let Some(upper) = inner.upper() {
-            hint.set_upper(upper + self.kept_bytes);
-        }
-        hint.set_lower(inner.lower() + self.kept_bytes);
-        hint
+        self.kept.size_hint((!self.inner.has_ended()).then(|| self.inner.size_hint()))
     }
 }
 

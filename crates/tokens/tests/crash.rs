@@ -209,25 +209,6 @@ fn terms() -> Terms {
         policies: vec![],
     };
     let asked = Asked { scopes: Some(scopes), ..Asked::default() };
-    policies.judge(asked, &Bearer, &[&mapper.rights(&Bearer)]).unwrap()
-}
-
-struct Bearer;
-
-impl access::Subject for Bearer {
-    fn scopes(&self) -> impl Iterator<Item = &str> {
-        ["read:logs-*"].into_iter()
-    }
-
-    fn groups(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
-
-    fn claim(&self, _: &claims::ClaimPath) -> Vec<std::borrow::Cow<'_, str>> {
-        Vec::new()
-    }
-
-    fn audiences(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
+    let bearer = access::ScopesOnly(vec!["read:logs-*"]);
+    policies.judge(asked, &bearer, &[&mapper.rights(&bearer)]).unwrap()
 }

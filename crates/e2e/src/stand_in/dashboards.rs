@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -164,33 +164,19 @@ impl Drop for StandInDashboards {
 }
 
 async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    let (head, mut body) = request.into_parts();
-    let (mut bytes, mut whole) = (Vec::new(), true);
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            whole = false;
-            break;
-        };
-        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-    }
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-    let seen = SeenRequest {
-        method: head.method.to_string(),
-        target: target.clone(),
-        headers: head.headers,
-        body: bytes.into(),
-        whole,
-    };
+    let method = request.method().clone();
+    let seen = SeenRequest::collect(request).await;
+    let target = seen.target.clone();
     let is_check = target.ends_with("/api/status")
         && !seen.headers.contains_key(header::AUTHORIZATION)
         && !seen.headers.contains_key(PROXY_USER);
     if !is_check {
         shared.seen.lock().expect("no test panicked here").push(seen.clone());
     }
-    if !whole {
+    if !seen.whole {
         return Ok(error(StatusCode::BAD_REQUEST, "the payload broke off"));
     }
-    Ok(answer(&shared, head.method, &target, seen).await)
+    Ok(answer(&shared, method, &target, seen).await)
 }
 
 async fn answer(shared: &Shared, method: Method, target: &str, seen: SeenRequest) -> Answer {

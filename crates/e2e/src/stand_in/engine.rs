@@ -27,6 +27,23 @@ pub struct SeenRequest {
     pub whole: bool,
 }
 
+impl SeenRequest {
+    /// Takes what comes of a request.
+    pub(super) async fn collect(request: Request<Incoming>) -> Self {
+        let (head, mut body) = request.into_parts();
+        let (mut bytes, mut whole) = (Vec::new(), true);
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else {
+                whole = false;
+                break;
+            };
+            bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        }
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        Self { method: head.method.to_string(), target, headers: head.headers, body: bytes.into(), whole }
+    }
+}
+
 /// An HTTP server in the place of an engine: it remembers what reaches it and answers as told. It shows what the proxy
 /// sends, and can misbehave; it knows nothing of OpenSearch.
 #[derive(Debug)]
@@ -166,29 +183,14 @@ async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (head, mut body) = request.into_parts();
-    let (mut bytes, mut whole) = (Vec::new(), true);
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            whole = false;
-            break;
-        };
-        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-    }
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-    let seen = SeenRequest {
-        method: head.method.to_string(),
-        target,
-        headers: head.headers,
-        body: bytes.into(),
-        whole,
-    };
+    let path = request.uri().path().to_owned();
+    let seen = SeenRequest::collect(request).await;
     if matches!(seen.target.as_str(), "/_plugins/_security/health" | "/osd/checked") {
         let mut response = Response::new(Full::default());
         *response.status_mut() = *shared.health.lock().expect("no test panicked here");
         return Ok(response);
     }
-    let answer = shared.answers.lock().expect("no test panicked here").get(head.uri.path()).cloned();
+    let answer = shared.answers.lock().expect("no test panicked here").get(&path).cloned();
     let response = answer.map_or_else(
         || {
             let mut response = Response::new(Full::from("{}"));
@@ -203,6 +205,6 @@ async fn answer(
     shared.count.send_modify(|count| *count += 1);
     let mut held = shared.held.subscribe();
     // The sender is part of `shared`, so the wait ends with the release.
-    let _ = held.wait_for(|held| !held.contains(head.uri.path())).await;
+    let _ = held.wait_for(|held| !held.contains(&path)).await;
     Ok(response)
 }

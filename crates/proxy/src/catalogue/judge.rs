@@ -243,38 +243,15 @@ fn on(need: &Need, name: &str) -> Option<Need> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use access::{ClusterRules, Mapper, Subject};
-    use claims::ClaimPath;
+    use access::{ClusterRules, Mapper, ScopesOnly};
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
-    struct Token(Vec<String>);
-
-    impl Subject for Token {
-        fn scopes(&self) -> impl Iterator<Item = &str> {
-            self.0.iter().map(String::as_str)
-        }
-
-        fn groups(&self) -> impl Iterator<Item = &str> {
-            std::iter::empty()
-        }
-
-        fn claim(&self, _: &ClaimPath) -> Vec<Cow<'_, str>> {
-            Vec::new()
-        }
-
-        fn audiences(&self) -> impl Iterator<Item = &str> {
-            std::iter::empty()
-        }
-    }
-
     fn rights(scopes: Vec<String>) -> Rights {
         let rules = ClusterRules { name: "main".into(), audience: None, only_cluster: true };
-        Mapper::new(Vec::new(), rules, true).unwrap().rights(&Token(scopes))
+        Mapper::new(Vec::new(), rules, true).unwrap().rights(&ScopesOnly(scopes))
     }
 
     /// Indices `a0` to `a3`, `.b0` and `.b1`, of which the last is the data stream `c0`'s, and aliases of some of them.

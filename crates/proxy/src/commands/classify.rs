@@ -6,14 +6,12 @@
 mod report;
 
 use std::{
-    borrow::Cow,
     fs::File,
     io::{self, Read},
     path::Path,
 };
 
-use access::{ClusterRules, Mapper, Rights, Scope};
-use claims::ClaimPath;
+use access::{ClusterRules, Mapper, Rights, Scope, ScopesOnly};
 use clap::{CommandFactory as _, error::ErrorKind};
 use rest::{BodyLimits, BodyPlan, BodyRefusal, Inquiry, Need, Operation, Refusal};
 
@@ -79,34 +77,8 @@ fn rights(arguments: &Classify) -> Result<Option<Rights>, Failure> {
     }
     let name = arguments.cluster.as_deref().unwrap_or_default().into();
     let rules = ClusterRules { name, audience: None, only_cluster: true };
-    Ok(Some(Mapper::new(Vec::new(), rules, true)?.rights(&Bearer::of(&arguments.scopes))))
-}
-
-/// A token that holds nothing but scopes.
-struct Bearer(Vec<String>);
-
-impl Bearer {
-    fn of(scopes: &[Scope]) -> Self {
-        Self(scopes.iter().map(Scope::to_string).collect())
-    }
-}
-
-impl access::Subject for Bearer {
-    fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-
-    fn groups(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
-
-    fn claim(&self, _: &ClaimPath) -> Vec<Cow<'_, str>> {
-        Vec::new()
-    }
-
-    fn audiences(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
+    let scopes = arguments.scopes.iter().map(Scope::to_string).collect();
+    Ok(Some(Mapper::new(Vec::new(), rules, true)?.rights(&ScopesOnly(scopes))))
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, Complaint> {

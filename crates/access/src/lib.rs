@@ -36,4 +36,4 @@ pub use inquiry::Watch;
 pub use mapper::{ClusterRules, Mapper, MapperError};
 pub use mapping::{Condition, Granted, Mapping, ScopesOnly, Subject};
 pub use rights::Rights;
-pub use scope::{Grant, Scope, ScopeError};
+pub use scope::{Governed, Grant, Scope, ScopeError};

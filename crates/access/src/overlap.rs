@@ -11,8 +11,9 @@ impl Grant {
             (Self::Index { action, target }, Self::Index { action: wide, target: wider }) => {
                 wide.includes(*action) && wider.covers(target)
             }
-            (Self::Cluster(action), Self::Cluster(wide)) | (Self::Tokens(action), Self::Tokens(wide)) => {
-                wide.includes(*action)
+            (Self::Cluster(action), Self::Cluster(wide)) => wide.includes(*action),
+            (Self::Governance { action, of }, Self::Governance { action: wide, of: same }) => {
+                wide.includes(*action) && of == same
             }
             (Self::Plugin { action, name }, Self::Plugin { action: wide, name: same }) => {
                 wide.includes(*action) && name == same
@@ -47,7 +48,11 @@ impl Grant {
             (Self::Cluster(action), Self::Cluster(theirs)) => {
                 Some(Self::Cluster(narrower(*action, *theirs)?))
             }
-            (Self::Tokens(action), Self::Tokens(theirs)) => Some(Self::Tokens(narrower(*action, *theirs)?)),
+            (Self::Governance { action, of }, Self::Governance { action: theirs, of: same })
+                if of == same =>
+            {
+                Some(Self::Governance { action: narrower(*action, *theirs)?, of: *of })
+            }
             (Self::Plugin { action, name }, Self::Plugin { action: theirs, name: same }) if name == same => {
                 Some(Self::Plugin { action: narrower(*action, *theirs)?, name: name.clone() })
             }

@@ -214,7 +214,9 @@ impl Right {
                 (*action, literals, wildcards)
             }
             Grant::Dashboards { action, workspace } => (*action, usize::from(workspace.is_some()), 0),
-            Grant::Cluster(action) | Grant::Plugin { action, .. } | Grant::Tokens(action) => (*action, 0, 0),
+            Grant::Cluster(action) | Grant::Plugin { action, .. } | Grant::Governance { action, .. } => {
+                (*action, 0, 0)
+            }
             Grant::Role(_) => (Action::Read, 0, 0),
         };
         (action == Action::Admin, Reverse(literals), wildcards, self.text.clone())

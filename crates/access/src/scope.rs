@@ -10,7 +10,7 @@ use crate::text::{is_plain_name, is_scope_character};
 /// A right in the scope grammar: `[cluster/]action:resource`, or `[cluster/]role:<engine role>`.
 ///
 /// Resources: an index pattern (`logs-*`, or `remote:logs-*` for cross-cluster search), `cluster`,
-/// `dashboards`, `dashboards/<workspace>`, `plugin/<name>`, `tokens`.
+/// `dashboards`, `dashboards/<workspace>`, `plugin/<name>`, `tokens`, `decisions`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Scope {
@@ -46,11 +46,59 @@ pub enum Grant {
         /// Within one workspace; `None`: everywhere.
         workspace: Option<Box<str>>,
     },
-    /// A say over the managed tokens of everybody: [`Action::Monitor`] sees them, [`Action::Admin`] also ends and approves them. No
-    /// right on a cluster.
-    Tokens(Action),
+    /// A say over what the proxy itself keeps of everybody. No right on a cluster.
+    Governance {
+        /// What may be done.
+        action: Action,
+        /// With what.
+        of: Governed,
+    },
     /// An engine role as it is. Grants nothing by itself; a mapping may name it.
     Role(Box<str>),
+}
+
+/// What the proxy itself keeps of everybody.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Governed {
+    /// Managed tokens: [`Action::Monitor`] sees them, [`Action::Admin`] also ends and approves them.
+    Tokens,
+    /// What was decided about requests, and why: [`Action::Monitor`] sees it.
+    Decisions,
+}
+
+impl Governed {
+    const ALL: [Self; 2] = [Self::Tokens, Self::Decisions];
+
+    /// The resource as it stands in a scope.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Decisions => "decisions",
+        }
+    }
+
+    fn named(resource: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|governed| governed.as_str() == resource)
+    }
+
+    /// The actions that somebody can have on them.
+    const fn actions(self) -> &'static [Action] {
+        match self {
+            Self::Tokens => &[Action::Monitor, Action::Admin],
+            Self::Decisions => &[Action::Monitor],
+        }
+    }
+
+    fn scopes(self) -> String {
+        let scopes = self.actions().iter().map(|action| format!("{action}:{self}"));
+        scopes.collect::<Vec<_>>().join(" or ")
+    }
+}
+
+impl fmt::Display for Governed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// Why a text is not a scope. Each says what and how to write it.
@@ -80,11 +128,14 @@ pub enum ScopeError {
     /// `dashboards/` without a workspace, or with one that cannot be.
     #[error("{0:?} is not a workspace: write dashboards, or dashboards/<workspace id>")]
     Workspace(Box<str>),
-    /// An action that nobody can have on the tokens of everybody.
-    #[error(
-        "nobody can {0} all tokens: write monitor:tokens or admin:tokens, or {0}:tokens* for an index called tokens"
-    )]
-    Tokens(Action),
+    /// An action that nobody can have on what the proxy keeps of everybody.
+    #[error("nobody can {action} all {of}: write {}, or {action}:{of}* for an index called {of}", of.scopes())]
+    Governance {
+        /// The action.
+        action: Action,
+        /// On what.
+        of: Governed,
+    },
     /// `role:` without a name.
     #[error("the role is missing: write role:<engine role>")]
     Role,
@@ -97,7 +148,7 @@ impl Scope {
     /// Whether this scope alone allows the need, on a cluster where it counts.
     pub fn allows(&self, need: &Need) -> bool {
         match (&self.grant, &need.on) {
-            (Grant::Role(_) | Grant::Tokens(_), _) => false,
+            (Grant::Role(_) | Grant::Governance { .. }, _) => false,
             (_, Resource::Greeting) => true,
             (Grant::Index { action, target }, Resource::Index(asked)) => {
                 action.includes(need.action) && target.covers(asked)
@@ -143,7 +194,7 @@ fn speakable(target: &Target) -> Target {
 
 /// Resource words that are not index patterns.
 fn is_reserved(resource: &str) -> bool {
-    matches!(resource, "cluster" | "dashboards" | "plugin" | "tokens")
+    matches!(resource, "cluster" | "dashboards" | "plugin") || Governed::named(resource).is_some()
 }
 
 impl FromStr for Scope {
@@ -181,10 +232,16 @@ fn grant(action: Action, resource: &str) -> Result<Grant, ScopeError> {
         }
         return Ok(Grant::Dashboards { action, workspace: Some(workspace.into()) });
     }
+    if let Some(of) = Governed::named(resource) {
+        let possible = of.actions().contains(&action);
+        return if possible {
+            Ok(Grant::Governance { action, of })
+        } else {
+            Err(ScopeError::Governance { action, of })
+        };
+    }
     match resource {
         "cluster" => Ok(Grant::Cluster(action)),
-        "tokens" if matches!(action, Action::Monitor | Action::Admin) => Ok(Grant::Tokens(action)),
-        "tokens" => Err(ScopeError::Tokens(action)),
         "dashboards" => Ok(Grant::Dashboards { action, workspace: None }),
         _ if resource == "plugin" || resource.starts_with("plugin/") => {
             Err(ScopeError::Plugin(resource.into()))
@@ -208,7 +265,7 @@ impl fmt::Display for Grant {
         match self {
             Self::Index { action, target } => write!(f, "{action}:{target}"),
             Self::Cluster(action) => write!(f, "{action}:cluster"),
-            Self::Tokens(action) => write!(f, "{action}:tokens"),
+            Self::Governance { action, of } => write!(f, "{action}:{of}"),
             Self::Plugin { action, name } => write!(f, "{action}:plugin/{name}"),
             Self::Dashboards { action, workspace: None } => write!(f, "{action}:dashboards"),
             Self::Dashboards { action, workspace: Some(workspace) } => {

@@ -184,7 +184,7 @@ impl Setup {
                 dashboards::role(*action, &scope.grant.to_string(), |action| self.groups(action))
             }
             // The proxy's own matter.
-            Grant::Tokens(_) | Grant::Role(_) => return Ok(()),
+            Grant::Governance { .. } | Grant::Role(_) => return Ok(()),
         };
         let name = role_name(&scope.grant);
         let mapping = self.roles_mapping.entry(name.clone()).or_default();

@@ -106,6 +106,6 @@ fn is_broad(scope: &Scope) -> bool {
         Grant::Cluster(action) | Grant::Plugin { action, .. } | Grant::Dashboards { action, .. } => {
             *action == Action::Admin
         }
-        Grant::Tokens(_) | Grant::Role(_) => true,
+        Grant::Governance { .. } | Grant::Role(_) => true,
     }
 }

@@ -33,6 +33,7 @@ fn a_granted_scope_lives_where_a_held_one_contains_it() {
         ("read:logs-*", "prod/read:logs-1 stage/read:logs-2", "prod/read:logs-1"),
         ("admin:tokens read:*", "monitor:tokens", "monitor:tokens"),
         ("monitor:tokens admin:*", "admin:tokens", ""),
+        ("admin:tokens admin:*", "monitor:decisions", ""),
         ("read:logs-*", "role:analyst", ""),
         ("read:a* read:*b", "read:acb read:a*b", "read:acb read:a*b"),
         ("read:a read:b", "read:*", ""),

@@ -61,7 +61,7 @@ impl Grants {
             Grant::Index { .. }
             | Grant::Plugin { .. }
             | Grant::Dashboards { .. }
-            | Grant::Tokens(_)
+            | Grant::Governance { .. }
             | Grant::Role(_) => return Err(cannot()),
         }
         Ok(())

@@ -181,6 +181,7 @@ async fn issue(tokens: &Tokens) -> Issued {
         claims: Claims::new(&Map::new()).unwrap(),
         act: None,
         clusters: vec![],
+        through: None,
     };
     tokens.issue(terms, grounds, now()).await.unwrap()
 }

@@ -78,6 +78,7 @@ fn record(secret: &Secret, number: usize, now: Timestamp) -> Result<Record, Box<
         presented: Presented { jti: None, issued_at: Some(now) },
         scopes: vec!["read:logs-*".parse()?, "write:app-logs-*".parse()?],
         clusters: vec![],
+        through: None,
         policy: None,
         created_at: now,
         created_by: party,

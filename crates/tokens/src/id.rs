@@ -6,7 +6,7 @@ use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::NoRandomness;
+use crate::{Digest, NoRandomness};
 
 const LENGTH: usize = 20;
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz234567";
@@ -21,6 +21,16 @@ pub struct TokenId(Arc<str>);
 #[serde(try_from = "String", into = "String")]
 pub struct RevocationId(Arc<str>);
 
+/// The public name of a consent: `con_` and twenty characters of base 32.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ConsentId(Arc<str>);
+
+/// The name of an authorization under way: `aut_` and twenty characters of base 32.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AuthorizationId(Arc<str>);
+
 /// The text is not an id.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("not an id: write {0} and the {LENGTH} small letters and digits after it, as a list shows it")]
@@ -29,11 +39,6 @@ pub struct IdError(&'static str);
 macro_rules! id {
     ($name:ident, $prefix:literal) => {
         impl $name {
-            /// A new one; 100 random bits.
-            pub fn generate() -> Result<Self, NoRandomness> {
-                Ok(Self(random($prefix)?))
-            }
-
             /// The id's text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -78,10 +83,35 @@ macro_rules! id {
 
 id!(TokenId, "tok_");
 id!(RevocationId, "rev_");
+id!(ConsentId, "con_");
+id!(AuthorizationId, "aut_");
 
-fn random(prefix: &str) -> Result<Arc<str>, NoRandomness> {
-    let mut bytes = [0; LENGTH];
-    rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
+macro_rules! random {
+    ($name:ident, $prefix:literal) => {
+        impl $name {
+            /// A new one; 100 random bits.
+            pub fn generate() -> Result<Self, NoRandomness> {
+                let mut bytes = [0; LENGTH];
+                rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
+                Ok(Self(text($prefix, &bytes)))
+            }
+        }
+    };
+}
+
+random!(TokenId, "tok_");
+random!(RevocationId, "rev_");
+random!(ConsentId, "con_");
+
+impl AuthorizationId {
+    /// That of the code with this digest; 100 bits of it.
+    pub fn of(digest: &Digest) -> Self {
+        Self(text("aut_", &digest.as_bytes()[..LENGTH]))
+    }
+}
+
+/// Five bits of each byte.
+fn text(prefix: &str, bytes: &[u8]) -> Arc<str> {
     let letters = bytes.iter().map(|byte| char::from(ALPHABET.as_bytes()[usize::from(byte % 32)]));
-    Ok(prefix.chars().chain(letters).collect::<String>().into())
+    prefix.chars().chain(letters).collect::<String>().into()
 }

@@ -7,15 +7,20 @@
 //! * [`Policies::judge`] says on what [`Terms`] something may be issued. Pure.
 //! * [`Tokens`] issues, finds, lists, rotates, approves and revokes. It holds everything in memory, so that looking a token up
 //!   costs no I/O, and writes each change through to a [`Store`] before it acknowledges it.
+//! * A [`Consent`] is what a person allowed a client, and an [`Authorization`] how the client gets a token by it. Both are kept as
+//!   tokens are.
 //! * [`EmbeddedStore`] is a file for one proxy, [`OpenSearchStore`] an index that several share.
 //!
 //! Times are given by the caller, so that one request is judged by one clock.
 
+mod authorization;
 mod base62;
+mod consent;
 mod details;
 mod filter;
 mod id;
 mod index;
+mod kept;
 mod party;
 mod policy;
 mod record;
@@ -26,12 +31,17 @@ mod store;
 mod token;
 mod tokens;
 
+pub use authorization::{
+    Allowed, Authorization, AuthorizationState, GrantCode, UserCode, UserCodeError, Way,
+};
+pub use consent::{Consent, Permission};
 pub use details::{Details, DetailsError};
 pub use filter::{Cursor, CursorError, Filter, Page, Sort, SortError, SortKey};
-pub use id::{IdError, RevocationId, TokenId};
+pub use id::{AuthorizationId, ConsentId, IdError, RevocationId, TokenId};
+pub use kept::Kept;
 pub use party::Party;
 pub use policy::{Approval, Asked, Field, FieldError, Policies, Policy, PolicyError, Terms};
-pub use record::{Claims, ClaimsTooLarge, Decision, LastUsed, Presented, Record, State, Status};
+pub use record::{Claims, ClaimsTooLarge, Decision, LastUsed, Presented, Record, State, Status, Through};
 pub use review::{Finding, Reason, ReviewRules};
 pub use revocation::{Credential, Revocation, Revoked};
 pub use secret::{Digest, NoRandomness, PREFIX, Secret, SecretError};
@@ -41,6 +51,7 @@ pub use store::{
 };
 pub use token::Token;
 pub use tokens::{
-    BulkRevoked, FOLLOW_EVERY, Grounds, Issued, Maintained, Refusal, RefusalReason, RevocationOrder,
-    RevokedToken, Rotated, Rotation, Settings, Tokens, TokensError,
+    BulkRevoked, FOLLOW_EVERY, Grounds, Issued, Maintained, NotAuthorized, Refusal, RefusalReason,
+    RevocationOrder, RevokedToken, Rotated, Rotation, Settings, Tokens, TokensError, Verdict,
+    WithdrawnConsent,
 };

@@ -338,7 +338,8 @@ fn covers(wide: &Scope, scope: &Scope) -> bool {
     (wide.cluster.is_none() || wide.cluster == scope.cluster) && scope.grant.within(&wide.grant)
 }
 
-fn is_inside(scope: &Scope, scopes: &[Scope]) -> bool {
+/// Whether one of the scopes allows all that this one does.
+pub(crate) fn is_inside(scope: &Scope, scopes: &[Scope]) -> bool {
     scopes.iter().any(|wide| covers(wide, scope))
 }
 

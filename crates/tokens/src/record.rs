@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::{Details, DetailsError, Digest, Party, TokenId, details};
+use crate::{ConsentId, Details, DetailsError, Digest, Party, TokenId, details};
 
 /// Everything that is kept of a managed token: the secret is not.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -49,6 +49,9 @@ pub struct Record {
     pub created_at: Timestamp,
     /// Whose token was presented for it.
     pub created_by: Party,
+    /// The client of the proxy's own that it was given to, for the person whose token was presented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
     /// The end.
     pub expires_at: Timestamp,
     /// What was decided about it.
@@ -194,6 +197,15 @@ impl Record {
         }
         .filter(|ended| *ended <= now)
     }
+}
+
+/// How a client of the proxy's own came to a token of a person.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Through {
+    /// The client.
+    pub client_id: Box<str>,
+    /// What the person agreed to. The token ends with it.
+    pub consent: ConsentId,
 }
 
 /// The token of a provider that a managed token was made from. A revocation of that one ends this one too.

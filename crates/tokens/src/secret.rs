@@ -82,9 +82,7 @@ impl Secret {
 
     /// What it is known by. Looking this up instead of the text tells an attacker who measures time nothing about any token.
     pub fn digest(&self) -> Digest {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest(&SHA256, self.0.as_bytes()).as_ref());
-        Digest(bytes)
+        Digest::of(self.0.as_bytes())
     }
 }
 
@@ -94,11 +92,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// SHA-256 of a managed token: all that is kept of it. The token has 256 random bits, so nothing slower is needed.
+/// SHA-256 of a managed token, or of a code for one: all that is kept of it. Both have 256 random bits, so nothing slower is needed.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    pub(crate) fn of(secret: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, secret).as_ref());
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -14,7 +14,7 @@ pub use embedded::EmbeddedStore;
 pub use opensearch::{EngineClient, OpenSearchSettings, OpenSearchStore};
 pub use seal::{SealError, ShortSecret, StoreKey, StoreKeys};
 
-use crate::{LastUsed, Record, Revocation, RevocationId, TokenId};
+use crate::{Kept, LastUsed, Record, Revocation, RevocationId, TokenId};
 
 /// Keeps records durably. [`crate::Tokens`] holds everything in memory and asks a store only when something changes.
 #[async_trait]
@@ -22,7 +22,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// All that is kept.
     async fn load(&self) -> Result<Contents, StoreError>;
 
-    /// Makes changes durable before it returns; the new version for each [`Change::Put`], in order.
+    /// Makes changes durable before it returns; the new version for each [`Change::Put`] and [`Change::Keep`], in order.
     ///
     /// A store in one place makes all or none of them. One that cannot do that makes each by itself whole, in order, and takes new
     /// records back if it reports an error; what else it has made then is learnt from [`Self::news`].
@@ -39,6 +39,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// One record as it is now; `None` if there is none.
     async fn reread(&self, id: &TokenId) -> Result<Option<(Record, Version)>, StoreError>;
+
+    /// The same for what is kept beside tokens.
+    async fn reread_kept(&self, key: &str) -> Result<Option<(Kept, Version)>, StoreError>;
 
     /// Does what is due now and then and changes nothing that is kept: how many entries it wrote anew. A part of it, if it is much.
     async fn upkeep(&self) -> Result<usize, StoreError> {
@@ -68,6 +71,8 @@ pub struct Contents {
     pub records: Vec<(Record, Version)>,
     /// The revocations of provider tokens.
     pub revocations: Vec<Revocation>,
+    /// What is kept beside tokens.
+    pub kept: Vec<(Kept, Version)>,
     /// Last uses, of records that exist and perhaps of others.
     pub last_used: Vec<(TokenId, LastUsed)>,
 }
@@ -81,6 +86,8 @@ pub enum News {
     Revoked(Box<Revocation>),
     /// That is taken back.
     Withdrawn(RevocationId),
+    /// Something beside tokens is new or different.
+    Kept(Box<Kept>, Version),
     /// A token was used.
     Used(TokenId, LastUsed),
 }
@@ -102,6 +109,20 @@ pub enum Change {
         /// Its version.
         expected: Version,
     },
+    /// Writes something beside tokens.
+    Keep {
+        /// That.
+        kept: Box<Kept>,
+        /// The version that it replaces; `None`: it is new.
+        expected: Option<Version>,
+    },
+    /// Forgets something beside tokens.
+    Drop {
+        /// Which.
+        key: Box<str>,
+        /// Its version.
+        expected: Version,
+    },
     /// Writes a revocation.
     Revoke(Box<Revocation>),
     /// Takes a revocation back, so that everybody learns of it.
@@ -118,6 +139,9 @@ pub enum StoreError {
     /// Another process wrote the record meanwhile.
     #[error("the record of {0} was changed by another process meanwhile: look at it again")]
     Conflict(TokenId),
+    /// Another process wrote something beside tokens meanwhile.
+    #[error("{0} was changed by another process meanwhile: look at it again")]
+    Overtaken(Box<str>),
     /// Not to be opened.
     #[error("the token store {path} cannot be opened: {problem}")]
     Open {

@@ -1,4 +1,6 @@
 mod approve;
+mod authorization;
+mod consent;
 mod follow;
 mod issue;
 mod maintain;
@@ -14,6 +16,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+pub use authorization::{NotAuthorized, Verdict};
+pub use consent::WithdrawnConsent;
 pub use follow::FOLLOW_EVERY;
 pub use issue::{Grounds, Issued};
 pub use maintain::Maintained;
@@ -22,10 +26,11 @@ pub use revoke::{BulkRevoked, RevokedToken};
 pub use rotate::{Rotated, Rotation};
 
 use crate::index::Index;
+use crate::kept::KeptIndex;
 use crate::revocation::{Credential, Revocations};
 use crate::{
-    Change, Cursor, DetailsError, Filter, Finding, NoRandomness, Page, Record, ReviewRules, Secret, Sort,
-    Status, Store, StoreError, Token, TokenId, Version,
+    Change, ConsentId, Cursor, DetailsError, Filter, Finding, NoRandomness, Page, Record, ReviewRules,
+    Secret, Sort, Status, Store, StoreError, Token, TokenId, Version,
 };
 
 /// How often a change is tried that another process comes before.
@@ -47,6 +52,7 @@ struct Inner {
     settings: Settings,
     index: Index,
     revocations: ArcSwap<Revocations>,
+    kept: KeptIndex,
     /// Held from looking at what is there until the change to it can be read.
     writing: Mutex<()>,
 }
@@ -101,6 +107,18 @@ pub enum TokensError {
         "the token {0} must be approved or denied by somebody else than who asked for it or is to have it"
     )]
     OwnRequest(TokenId),
+    /// No such consent; it may have been withdrawn long ago.
+    #[error("there is no consent {0}")]
+    NoConsent(ConsentId),
+    /// Too many of one person.
+    #[error("the person has given {0} consents, and no more can be kept: withdraw some")]
+    TooManyConsents(usize),
+    /// Too many at once.
+    #[error("too many authorizations are under way: try again later")]
+    TooManyAuthorizations,
+    /// No token comes of an authorization.
+    #[error(transparent)]
+    NotAuthorized(#[from] NotAuthorized),
     /// Too many in all.
     #[error("there are {0} tokens, and no more can be kept: revoke some, and wait until they are forgotten")]
     Full(usize),
@@ -166,7 +184,9 @@ impl Tokens {
         }
         let revocations = Revocations::new(contents.revocations.into_iter().map(Arc::new));
         let revocations = ArcSwap::from_pointee(revocations);
-        Ok(Self(Arc::new(Inner { store, settings, index, revocations, writing: Mutex::new(()) })))
+        let kept = KeptIndex::default();
+        contents.kept.into_iter().for_each(|(entry, version)| kept.put(entry, version));
+        Ok(Self(Arc::new(Inner { store, settings, index, revocations, kept, writing: Mutex::new(()) })))
     }
 
     /// The token with this secret, however it stands.
@@ -240,6 +260,7 @@ impl Tokens {
             for _ in 1..ATTEMPTS {
                 match work(inner.clone()).await {
                     Err(TokensError::Store(StoreError::Conflict(id))) => inner.look_again(&id).await?,
+                    Err(TokensError::Store(StoreError::Overtaken(key))) => inner.look_again_at(&key).await?,
                     result => return result,
                 }
             }
@@ -275,8 +296,12 @@ impl Inner {
         tokens.try_into().map_err(|_| StoreError::Versions.into())
     }
 
-    /// Whether the provider token that it was made from is revoked.
+    /// Whether the provider token that it was made from is revoked, or the consent that it was issued under is withdrawn.
     fn is_cut_off(&self, token: &Record) -> bool {
+        let consent = token.through.as_ref().map(|through| self.consent(&through.consent));
+        if consent.is_some_and(|consent| consent.is_none_or(|consent| consent.withdrawn.is_some())) {
+            return true;
+        }
         let revocations = self.revocations.load();
         [&token.created_by, &token.owner]
             .into_iter()

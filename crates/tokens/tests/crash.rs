@@ -196,6 +196,7 @@ fn grounds() -> Grounds {
         claims: Claims::new(&Map::new()).unwrap(),
         act: None,
         clusters: vec![],
+        through: None,
     }
 }
 

@@ -123,6 +123,7 @@ async fn issue(
             .map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))?,
         act,
         clusters: named,
+        through: None,
     };
     api.service.tokens().issue(terms, grounds, Timestamp::now()).await.map_err(|error| of_tokens(&error))
 }

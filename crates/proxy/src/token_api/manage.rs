@@ -199,10 +199,14 @@ pub(crate) fn find(api: &Api<'_>, id: &str) -> Option<Token> {
 pub(crate) fn of_tokens(error: &TokensError) -> Fault {
     let code = match error {
         TokensError::NotFound(_) => return Fault::unknown("token"),
+        TokensError::NoConsent(_) => return Fault::unknown("consent"),
+        TokensError::NotAuthorized(_) => ErrorCode::InvalidGrant,
+        TokensError::TooManyAuthorizations => ErrorCode::TemporarilyUnavailable,
         TokensError::Status { .. }
         | TokensError::AlreadyRotated { .. }
         | TokensError::Full(_)
-        | TokensError::OwnerFull(_) => ErrorCode::Conflict,
+        | TokensError::OwnerFull(_)
+        | TokensError::TooManyConsents(_) => ErrorCode::Conflict,
         TokensError::OwnRequest(_) => ErrorCode::InsufficientScope,
         TokensError::Text(_) | TokensError::Lifetime => ErrorCode::InvalidRequest,
         TokensError::Randomness(_) | TokensError::Store(_) => return Fault::internal(errors::chain(error)),

@@ -11,12 +11,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Change, Contents, Store, StoreError, Version};
-use crate::{Record, TokenId};
+use crate::{Kept, Record, TokenId};
 
 /// Records as JSON, each with its version.
 const RECORDS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("records");
 const REVOCATIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("revocations");
 const LAST_USED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("last_used");
+const KEPT: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("kept");
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 
 /// In bytes. Small, since records are read once.
@@ -80,6 +81,7 @@ impl EmbeddedStore {
             transaction.open_table(RECORDS)?;
             transaction.open_table(REVOCATIONS)?;
             transaction.open_table(LAST_USED)?;
+            transaction.open_table(KEPT)?;
             form.unwrap_or(FORM)
         };
         transaction.commit()?;
@@ -101,7 +103,12 @@ impl Store for EmbeddedStore {
 
     async fn reread(&self, id: &TokenId) -> Result<Option<(Record, Version)>, StoreError> {
         let (database, id) = (self.database.clone(), id.clone());
-        blocking(move || reread(&database, &id)).await
+        blocking(move || reread(&database, id.as_str(), RECORDS)).await
+    }
+
+    async fn reread_kept(&self, key: &str) -> Result<Option<(Kept, Version)>, StoreError> {
+        let (database, key) = (self.database.clone(), Box::<str>::from(key));
+        blocking(move || reread(&database, &key, KEPT)).await
     }
 }
 
@@ -154,6 +161,11 @@ fn load(database: &Database) -> Result<Contents, StoreError> {
         let (key, value) = entry.map_err(storage)?;
         contents.revocations.push(read(key.value(), value.value())?);
     }
+    for entry in transaction.open_table(KEPT).map_err(storage)?.iter().map_err(storage)? {
+        let (key, value) = entry.map_err(storage)?;
+        let (version, bytes) = value.value();
+        contents.kept.push((read(key.value(), bytes)?, version_of(version)));
+    }
     for entry in transaction.open_table(LAST_USED).map_err(storage)?.iter().map_err(storage)? {
         let (key, value) = entry.map_err(storage)?;
         if let Ok(id) = key.value().parse::<TokenId>() {
@@ -163,12 +175,16 @@ fn load(database: &Database) -> Result<Contents, StoreError> {
     Ok(contents)
 }
 
-fn reread(database: &Database, id: &TokenId) -> Result<Option<(Record, Version)>, StoreError> {
+fn reread<T: DeserializeOwned>(
+    database: &Database,
+    key: &str,
+    table: TableDefinition<'_, &'static str, (u64, &'static [u8])>,
+) -> Result<Option<(T, Version)>, StoreError> {
     let transaction = database.begin_read().map_err(storage)?;
-    let records = transaction.open_table(RECORDS).map_err(storage)?;
-    let Some(value) = records.get(id.as_str()).map_err(storage)? else { return Ok(None) };
+    let entries = transaction.open_table(table).map_err(storage)?;
+    let Some(value) = entries.get(key).map_err(storage)? else { return Ok(None) };
     let (version, bytes) = value.value();
-    Ok(Some((read(id.as_str(), bytes)?, version_of(version))))
+    Ok(Some((read(key, bytes)?, version_of(version))))
 }
 
 /// A transaction that is not committed, because of an error, leaves nothing behind.
@@ -178,6 +194,7 @@ fn commit(database: &Database, changes: &[Change]) -> Result<Vec<Version>, Store
     {
         let mut records = transaction.open_table(RECORDS).map_err(storage)?;
         let mut revocations = transaction.open_table(REVOCATIONS).map_err(storage)?;
+        let mut beside = transaction.open_table(KEPT).map_err(storage)?;
         let mut last_used = transaction.open_table(LAST_USED).map_err(storage)?;
         for change in changes {
             match change {
@@ -197,6 +214,21 @@ fn commit(database: &Database, changes: &[Change]) -> Result<Vec<Version>, Store
                         return Err(StoreError::Conflict(id.clone()));
                     }
                     last_used.remove(id.as_str()).map_err(storage)?;
+                }
+                Change::Keep { kept, expected } => {
+                    let found = beside.get(kept.key()).map_err(storage)?.map(|value| value.value().0);
+                    if found != expected.map(|version| version.number) {
+                        return Err(StoreError::Overtaken(kept.key().into()));
+                    }
+                    let next = found.unwrap_or(0) + 1;
+                    beside.insert(kept.key(), (next, &*write(kept.key(), kept)?)).map_err(storage)?;
+                    versions.push(version_of(next));
+                }
+                Change::Drop { key, expected } => {
+                    let found = beside.remove(&**key).map_err(storage)?.map(|value| value.value().0);
+                    if found != Some(expected.number) {
+                        return Err(StoreError::Overtaken(key.clone()));
+                    }
                 }
                 Change::Revoke(revocation) => {
                     let id = revocation.id.as_str();

@@ -18,7 +18,7 @@ use self::answers::{Bulk, Fetched, IndexAnswer, ItemResult};
 use self::documents::Document;
 use self::follow::Following;
 use super::{Change, Contents, News, Store, StoreError, StoreKeys, Version};
-use crate::{Record, TokenId};
+use crate::{Kept, Record, TokenId};
 
 /// How many documents one request reads or writes.
 const BATCH: usize = 500;
@@ -178,6 +178,20 @@ impl OpenSearchStore {
             let _ = self.send(Method::POST, &path, NDJSON, body.into_bytes()).await;
         }
     }
+
+    /// One document as it is now.
+    async fn read_again(&self, id: &str) -> Result<Option<News>, StoreError> {
+        let path = format!("/{}/_doc/{id}", self.settings.index);
+        let (status, answer) = self.send(Method::GET, &path, JSON, Vec::new()).await?;
+        // A missing index is 404 too, and says so in another form.
+        if !status.is_success() && status != StatusCode::NOT_FOUND {
+            return Err(engine_said("read", status));
+        }
+        match parse::<Fetched>(&answer, "read")?.document {
+            Some(document) => document.open(&self.settings.keys).map(Some),
+            None => Ok(None),
+        }
+    }
 }
 
 #[async_trait]
@@ -188,6 +202,7 @@ impl Store for OpenSearchStore {
             match news {
                 News::Record(record, version) => contents.records.push((*record, version)),
                 News::Revoked(revocation) => contents.revocations.push(*revocation),
+                News::Kept(kept, version) => contents.kept.push((*kept, version)),
                 News::Used(id, used) => contents.last_used.push((id, used)),
                 News::Withdrawn(_) => {}
             }
@@ -208,13 +223,22 @@ impl Store for OpenSearchStore {
             };
             for (change, result) in part.iter().zip(results) {
                 match (change, result) {
-                    (Change::Put { .. }, ItemResult::Done(version)) => versions.push(version),
+                    (Change::Put { .. } | Change::Keep { .. }, ItemResult::Done(version)) => {
+                        versions.push(version);
+                    }
                     // What is to be forgotten may have been forgotten by another proxy.
                     (_, ItemResult::Done(_))
-                    | (Change::Remove { .. } | Change::Forget(_), ItemResult::Missing) => {}
+                    | (
+                        Change::Remove { .. } | Change::Drop { .. } | Change::Forget(_),
+                        ItemResult::Missing,
+                    ) => {}
                     (Change::Put { record, .. }, ItemResult::Conflict | ItemResult::Missing) => {
                         self.take_back(&changes).await;
                         return Err(StoreError::Conflict(record.id.clone()));
+                    }
+                    (Change::Keep { kept, .. }, ItemResult::Conflict | ItemResult::Missing) => {
+                        self.take_back(&changes).await;
+                        return Err(StoreError::Overtaken(kept.key().into()));
                     }
                     (_, ItemResult::Failed(status)) => {
                         self.take_back(&changes).await;
@@ -239,21 +263,18 @@ impl Store for OpenSearchStore {
     }
 
     async fn reread(&self, id: &TokenId) -> Result<Option<(Record, Version)>, StoreError> {
-        let path = format!("/{}/_doc/{id}", self.settings.index);
-        let (status, answer) = self.send(Method::GET, &path, JSON, Vec::new()).await?;
-        // A missing index is 404 too, and says so in another form.
-        if !status.is_success() && status != StatusCode::NOT_FOUND {
-            return Err(engine_said("read", status));
-        }
-        match parse::<Fetched>(&answer, "read")?.document {
-            Some(document) => match document.open(&self.settings.keys)? {
-                News::Record(record, version) => Ok(Some((*record, version))),
-                _ => Ok(None),
-            },
-            None => Ok(None),
+        match self.read_again(id.as_str()).await? {
+            Some(News::Record(record, version)) => Ok(Some((*record, version))),
+            _ => Ok(None),
         }
     }
 
+    async fn reread_kept(&self, key: &str) -> Result<Option<(Kept, Version)>, StoreError> {
+        match self.read_again(key).await? {
+            Some(News::Kept(kept, version)) => Ok(Some((*kept, version))),
+            _ => Ok(None),
+        }
+    }
     async fn upkeep(&self) -> Result<usize, StoreError> {
         let ids = self.following.older();
         if ids.is_empty() {

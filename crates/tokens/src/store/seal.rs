@@ -3,10 +3,12 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::hmac;
+use aws_lc_rs::{hmac, rand};
 use data_encoding::{BASE64, HEXLOWER};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use crate::NoRandomness;
 
 /// A key for what a store keeps, derived from a secret that all replicas have.
 #[derive(Clone)]
@@ -63,6 +65,32 @@ impl StoreKeys {
     pub fn new(current: StoreKey, others: Vec<StoreKey>) -> Self {
         Self { current, others }
     }
+
+    /// A key that only this process has, and that is gone with it.
+    pub fn of_this_process() -> Result<Self, NoRandomness> {
+        let mut key = Zeroizing::new([0; 32]);
+        rand::fill(&mut *key).map_err(|_| NoRandomness)?;
+        Ok(Self::new(StoreKey { id: "process".into(), key }, Vec::new()))
+    }
+
+    /// Encrypts what somebody keeps for the proxies and gives back: a browser, between two of its requests. It can be opened for
+    /// the same `purpose` and with the same `bound_to` only.
+    pub fn seal_note(&self, purpose: &str, bound_to: &str, plain: Vec<u8>) -> Result<String, SealError> {
+        let Sealed { key, text } = self.seal(&Place { kind: &note(purpose), id: bound_to }, plain)?;
+        Ok(format!("{key}.{text}"))
+    }
+
+    /// Decrypts what [`Self::seal_note`] gave out.
+    pub fn open_note(&self, purpose: &str, bound_to: &str, text: &str) -> Result<Vec<u8>, SealError> {
+        let (key, text) = text.split_once('.').ok_or(SealError::Forged)?;
+        let sealed = Sealed { key: key.into(), text: text.to_owned() };
+        self.open(&Place { kind: &note(purpose), id: bound_to }, &sealed)
+    }
+}
+
+/// No kind of document is called so.
+fn note(purpose: &str) -> String {
+    format!("note:{purpose}")
 }
 
 /// Where something stands. Contents that are moved elsewhere cannot be decrypted.
@@ -172,6 +200,18 @@ mod tests {
         ] {
             assert_eq!(keys.open(&place, &sealed), Err(SealError::Forged), "{place:?}");
         }
+    }
+
+    #[test]
+    fn a_note_is_good_for_its_purpose_and_holder_only() {
+        let keys = StoreKeys::of_this_process().unwrap();
+        let note = keys.seal_note("login", "flow", b"contents".to_vec()).unwrap();
+        assert_eq!(keys.open_note("login", "flow", &note).unwrap(), b"contents");
+        assert_eq!(keys.open_note("consent", "flow", &note), Err(SealError::Forged));
+        assert_eq!(keys.open_note("login", "other", &note), Err(SealError::Forged));
+        assert_eq!(keys.open_note("login", "flow", "nothing"), Err(SealError::Forged));
+        let others = StoreKeys::of_this_process().unwrap();
+        assert_eq!(others.open_note("login", "flow", &note), Err(SealError::Forged));
     }
 
     proptest! {

@@ -45,6 +45,7 @@ impl Inner {
                     self.change_revocations(|all| all.retain(|known| known.id != id));
                 }
             }
+            News::Kept(kept, version) => self.kept.put(*kept, version),
             News::Used(id, used) => {
                 if let Some(token) = self.index.get(&id) {
                     token.learn_use(used);
@@ -59,6 +60,14 @@ impl Inner {
         match self.store.reread(id).await? {
             Some((record, version)) => self.index.put(Token::new(record, version, None)),
             None => self.index.remove(id),
+        }
+        Ok(())
+    }
+
+    /// The same for what is kept beside tokens.
+    pub(super) async fn look_again_at(&self, key: &str) -> Result<(), TokensError> {
+        if let Some((kept, version)) = self.store.reread_kept(key).await? {
+            self.kept.put(kept, version);
         }
         Ok(())
     }

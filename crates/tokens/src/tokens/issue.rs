@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Inner, Tokens, TokensError, Write, after};
-use crate::{Approval, Claims, Party, Presented, Record, Secret, State, Status, Terms, Token, TokenId};
+use crate::{
+    Approval, Claims, Party, Presented, Record, Secret, State, Status, Terms, Through, Token, TokenId,
+};
 
 /// What a token is made from.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Grounds {
     pub act: Option<Value>,
     /// The clusters that it is to be for; empty: all that the claims reach.
     pub clusters: Vec<Box<str>>,
+    /// The client of the proxy's own that gets it, if it is one.
+    pub through: Option<Through>,
 }
 
 /// A new token. The secret is not kept: this is the only time that it can be given out.
@@ -43,42 +47,57 @@ async fn issue(
     grounds: Grounds,
     now: Timestamp,
 ) -> Result<Issued, TokensError> {
-    let owner = terms.owner.unwrap_or_else(|| grounds.presenter.clone());
-    inner.check_room(&owner, now)?;
-    let secret = Secret::generate()?;
-    let state = match terms.approval {
-        Approval::NotNeeded => State::Active { approval: None },
-        Approval::Required => State::Pending {
-            decide_by: after(now, inner.settings.approval_within)?,
-            lifetime: terms.lifetime.as_secs(),
-        },
-    };
-    let record = Record {
-        id: TokenId::generate()?,
-        digest: secret.digest(),
-        name: terms.details.name().map(Into::into),
-        description: terms.details.description().map(Into::into),
-        metadata: terms.details.metadata().clone(),
-        owner,
-        act: grounds.act,
-        claims: grounds.claims,
-        presented: grounds.presented,
-        scopes: terms.scopes,
-        clusters: grounds.clusters,
-        policy: terms.policy,
-        created_at: now,
-        created_by: grounds.presenter,
-        expires_at: after(now, terms.lifetime)?,
-        state,
-        line_since: now,
-        rotated_from: None,
-        rotated_to: None,
-    };
+    let (record, secret) = inner.new_record(terms, grounds, now)?;
     let [token] = inner.put([Write::new(record)]).await?;
     Ok(Issued { token, secret })
 }
 
 impl Inner {
+    /// The record of a token that is yet to be stored.
+    pub(super) fn new_record(
+        &self,
+        terms: Terms,
+        grounds: Grounds,
+        now: Timestamp,
+    ) -> Result<(Record, Secret), TokensError> {
+        let mut owner = terms.owner.unwrap_or_else(|| grounds.presenter.clone());
+        if let Some(through) = &grounds.through {
+            owner.client_id = Some(through.client_id.clone());
+        }
+        self.check_room(&owner, now)?;
+        let secret = Secret::generate()?;
+        let state = match terms.approval {
+            Approval::NotNeeded => State::Active { approval: None },
+            Approval::Required => State::Pending {
+                decide_by: after(now, self.settings.approval_within)?,
+                lifetime: terms.lifetime.as_secs(),
+            },
+        };
+        let record = Record {
+            id: TokenId::generate()?,
+            digest: secret.digest(),
+            name: terms.details.name().map(Into::into),
+            description: terms.details.description().map(Into::into),
+            metadata: terms.details.metadata().clone(),
+            owner,
+            act: grounds.act,
+            claims: grounds.claims,
+            presented: grounds.presented,
+            scopes: terms.scopes,
+            clusters: grounds.clusters,
+            policy: terms.policy,
+            created_at: now,
+            created_by: grounds.presenter,
+            through: grounds.through,
+            expires_at: after(now, terms.lifetime)?,
+            state,
+            line_since: now,
+            rotated_from: None,
+            rotated_to: None,
+        };
+        Ok((record, secret))
+    }
+
     /// Whether one more token can be kept.
     fn check_room(&self, owner: &Party, now: Timestamp) -> Result<(), TokensError> {
         let kept = self.index.len();

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Inner, Tokens, TokensError, after};
-use crate::{Change, LastUsed, Revocation, Token};
+use crate::{Change, Kept, LastUsed, Revocation, Token, Version};
 
 /// How many parts of its upkeep a store does at once: enough to be done with very many entries within an hour, and few enough not to
 /// keep changes waiting for long.
@@ -18,6 +18,8 @@ pub struct Maintained {
     pub tokens: usize,
     /// Revocations that are not needed any more.
     pub revocations: usize,
+    /// Consents and authorizations that nothing can come of any more.
+    pub kept: usize,
     /// Entries that were encrypted with an older key and no longer are.
     pub encrypted_anew: usize,
 }
@@ -42,10 +44,17 @@ async fn maintain(inner: Arc<Inner>, now: Timestamp) -> Result<Maintained, Token
         kept.into_iter().filter_map(|token| Some((token.take_unsaved_use()?, token))).collect();
     let all = inner.revocations.load_full();
     let done: Vec<_> = all.all().filter(|revocation| !revocation.is_kept(now)).cloned().collect();
-    let mut maintained =
-        Maintained { last_uses: uses.len(), tokens: over.len(), revocations: done.len(), encrypted_anew: 0 };
+    let mut ended = inner.kept.all();
+    ended.retain(|(kept, _)| kept.is_over(now, retention));
+    let mut maintained = Maintained {
+        last_uses: uses.len(),
+        tokens: over.len(),
+        revocations: done.len(),
+        kept: ended.len(),
+        encrypted_anew: 0,
+    };
     if maintained != Maintained::default() {
-        store(&inner, &uses, &over, &done).await?;
+        store(&inner, &uses, &over, &done, &ended).await?;
     }
     for _ in 0..UPKEEP {
         match inner.store.upkeep().await? {
@@ -61,12 +70,16 @@ async fn store(
     uses: &[(LastUsed, Token)],
     over: &[Token],
     done: &[Arc<Revocation>],
+    ended: &[(Arc<Kept>, Version)],
 ) -> Result<(), TokensError> {
     let mut changes: Vec<Change> =
         uses.iter().map(|(used, token)| Change::Used(token.id.clone(), *used)).collect();
     changes
         .extend(over.iter().map(|token| Change::Remove { id: token.id.clone(), expected: token.version() }));
     changes.extend(done.iter().map(|revocation| Change::Forget(revocation.id.clone())));
+    let dropped =
+        ended.iter().map(|(kept, version)| Change::Drop { key: kept.key().into(), expected: *version });
+    changes.extend(dropped);
     if let Err(error) = inner.store.commit(changes).await {
         for (_, token) in uses {
             token.mark_use_unsaved();
@@ -75,6 +88,9 @@ async fn store(
     }
     for token in over {
         inner.index.remove(&token.id);
+    }
+    for (kept, _) in ended {
+        inner.kept.remove(kept.key());
     }
     if !done.is_empty() {
         inner.change_revocations(|all| all.retain(|known| done.iter().all(|gone| gone.id != known.id)));

@@ -66,7 +66,7 @@ async fn revoke_matching(
     Ok(BulkRevoked { revoked: matched.len(), matched })
 }
 
-fn is_live(token: &Token, decision: &Decision) -> bool {
+pub(super) fn is_live(token: &Token, decision: &Decision) -> bool {
     matches!(token.status(decision.at), Status::Active | Status::Pending)
 }
 

@@ -89,6 +89,7 @@ pub(crate) fn grounds(name: &str) -> Grounds {
         claims: Claims::new(&claims).unwrap(),
         act: None,
         clusters: vec![],
+        through: None,
     }
 }
 

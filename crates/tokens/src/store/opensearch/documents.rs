@@ -4,16 +4,18 @@ use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::store::seal::{Place, Sealed};
 use crate::store::{Change, News, StoreError, StoreKeys};
 use crate::{Record, RevocationId, TokenId, Version};
 
 /// Kinds of documents. What can decide over a request is followed closely, last uses now and then.
-pub(super) const DECISIVE: [&str; 3] = [RECORD, REVOCATION, WITHDRAWN];
+pub(super) const DECISIVE: [&str; 4] = [RECORD, REVOCATION, WITHDRAWN, KEPT];
 pub(super) const LAST_USED: &str = "last_used";
 const RECORD: &str = "record";
+/// What is kept beside tokens.
+const KEPT: &str = "kept";
 const REVOCATION: &str = "revocation";
 /// A revocation that was taken back. A document that was only deleted would tell nobody.
 const WITHDRAWN: &str = "withdrawn";
@@ -51,14 +53,13 @@ impl Document {
         let (action, document) = match change {
             Change::Put { record, expected } => {
                 let id = record.id.as_str();
-                let action = match expected {
-                    None => json!({"create": {"_id": id}}),
-                    Some(Version { term, number }) => {
-                        json!({"index": {"_id": id, "if_seq_no": number, "if_primary_term": term}})
-                    }
-                };
-                (action, Some((RECORD, id.to_owned(), contents(id, record)?)))
+                (put(id, *expected), Some((RECORD, id.to_owned(), contents(id, record)?)))
             }
+            Change::Keep { kept, expected } => {
+                let id = kept.key();
+                (put(id, *expected), Some((KEPT, id.to_owned(), contents(id, kept)?)))
+            }
+            Change::Drop { key, .. } => (json!({"delete": {"_id": key}}), None),
             Change::Remove { id, .. } => {
                 let last_use = format!("{USE}{id}");
                 line(body, &json!({"delete": {"_id": last_use}}))?;
@@ -127,6 +128,7 @@ impl Document {
             .map_err(|source| StoreError::Sealed { entry: id.clone(), source })?;
         match &*kind {
             RECORD => Ok(News::Record(Box::new(read::<Record>(&id, &plain)?), version)),
+            KEPT => Ok(News::Kept(Box::new(read(&id, &plain)?), version)),
             REVOCATION => Ok(News::Revoked(Box::new(read(&id, &plain)?))),
             WITHDRAWN => Ok(News::Withdrawn(parsed::<RevocationId>(&id, &id)?)),
             LAST_USED => {
@@ -134,6 +136,16 @@ impl Document {
                 Ok(News::Used(token, read(&id, &plain)?))
             }
             _ => Err(unreadable(&id, "unknown kind")),
+        }
+    }
+}
+
+/// Writes a document in the place of this version, or a new one.
+fn put(id: &str, expected: Option<Version>) -> Value {
+    match expected {
+        None => json!({"create": {"_id": id}}),
+        Some(Version { term, number }) => {
+            json!({"index": {"_id": id, "if_seq_no": number, "if_primary_term": term}})
         }
     }
 }

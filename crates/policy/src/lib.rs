@@ -37,11 +37,15 @@
 mod cache;
 mod decide;
 mod fault;
+mod names;
+mod pieces;
 mod reach;
 pub mod schema;
 mod set;
 mod slice;
 
 pub use decide::{Asker, Circumstances, Decision, Kind, Wish};
-pub use fault::Fault;
+pub use fault::{Fault, Place};
+pub use names::operations_like;
+pub use pieces::comments;
 pub use set::{PolicySet, Source};

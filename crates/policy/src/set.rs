@@ -1,30 +1,30 @@
 //! Policies as they are read from files.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     str::FromStr as _,
     sync::Arc,
 };
 
 use cedar_policy::{
-    ActionConstraint, EntityTypeName, EntityUid, Policy, PolicyId, PrincipalConstraint, Schema,
-    ValidationMode, Validator,
+    ActionConstraint, CedarSchemaError, EntityTypeName, EntityUid, Policy, PolicyId, PrincipalConstraint,
+    Schema, ValidationError, ValidationMode, Validator,
 };
-
 use serde_json::Value;
 
 use crate::{
-    Fault,
+    Fault, Place,
     cache::Decisions,
+    names, pieces,
     reach::{self, Patterns},
     schema,
     slice::Slices,
 };
 
-/// A file of policies.
+/// A text of policies, as of a file.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Its name, for faults and as the first part of the ids of its policies.
+    /// By what faults name it: a path or a name. What is after its last slash is the first part of the ids of its policies.
     pub name: String,
     /// Its text, in Cedar.
     pub text: String,
@@ -63,31 +63,37 @@ pub(crate) struct ByAsker {
 impl PolicySet {
     /// Reads policies. The whole is refused if anything in it is wrong, so that a set that works is never replaced by a half.
     ///
-    /// A policy's id is its annotation `@id("…")`, or the name of its source and its number there.
+    /// A policy's id is its annotation `@id("…")`, or the file name of its source and its number there.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong: the grammar, the types of the [schema](schema::text), ids given twice, templates, and tests of
-    /// indices of which it cannot be told how a pattern is to be judged.
+    /// Everything that is wrong, in the order of the texts: the grammar, the types of the [schema](schema::text), ids given twice,
+    /// templates, and tests of indices of which it cannot be told how a pattern is to be judged.
     pub fn parse(sources: &[Source]) -> Result<Self, Vec<Fault>> {
-        let mut faults = Vec::new();
-        let mut policies: Vec<Ready> = Vec::new();
-        for source in sources {
-            match read(source) {
-                Ok(read) => policies.extend(read),
-                Err(found) => faults.extend(found),
-            }
-        }
-        let mut ids = HashSet::new();
-        for ready in &policies {
-            if !ids.insert(Arc::clone(&ready.id)) {
-                faults.push(Fault {
-                    source: ready.id.to_string(),
-                    at: None,
-                    message: "two policies have this id".to_owned(),
-                    help: Some("give each an @id of its own".to_owned()),
-                });
-            }
+        let texts: Vec<_> = sources.iter().map(Text::read).collect();
+        let named =
+            texts.iter().flatten().flat_map(|text| text.policies.policies().flat_map(actions)).collect();
+        let validators = Validators::new(&named).map_err(|fault| vec![fault])?;
+        let (mut policies, mut faults) = (Vec::new(), Vec::new());
+        let mut by_id: HashMap<Arc<str>, &str> = HashMap::new();
+        for (source, text) in sources.iter().zip(texts) {
+            let mut found = match text.and_then(|text| text.prepare(&validators)) {
+                Ok(ready) => {
+                    let mut twice = Vec::new();
+                    for (ready, place) in ready {
+                        match by_id.insert(Arc::clone(&ready.id), &source.name) {
+                            None => policies.push(ready),
+                            Some(other) => twice.push(given_twice(&ready.id, source, other, place)),
+                        }
+                    }
+                    twice
+                }
+                Err(found) => found,
+            };
+            // Cedar finds them in no order, and some once for each action.
+            found.sort_by(|one, other| (&one.place, &one.message).cmp(&(&other.place, &other.message)));
+            found.dedup_by(|one, other| one.place == other.place && one.message == other.message);
+            faults.extend(found);
         }
         if !faults.is_empty() {
             return Err(faults);
@@ -128,53 +134,130 @@ impl ByAsker {
     }
 }
 
-/// A validator for one of the crate's own schemas.
-fn validator<E: std::fmt::Display>(schema: Result<Schema, E>) -> Result<Validator, Vec<Fault>> {
-    let fault = |error: E| Fault {
-        source: "the schema".to_owned(),
-        at: None,
-        message: error.to_string(),
-        help: Some("this is a fault of the program and no policy can mend it".to_owned()),
+fn given_twice(id: &str, source: &Source, other: &str, place: Option<Place>) -> Fault {
+    let message = if *other == source.name {
+        "two policies have this id".to_owned()
+    } else {
+        format!("the policy `{id}` is in {other} too")
     };
-    Ok(Validator::new(schema.map_err(|error| vec![fault(error)])?))
+    let fault = Fault::new(&*source.name, message).with_help(Some("give each an @id of its own"));
+    Fault { place, ..fault }
 }
 
-fn read(source: &Source) -> Result<Vec<Ready>, Vec<Fault>> {
-    let Source { name, text } = source;
-    let set = cedar_policy::PolicySet::from_str(text)
-        .map_err(|errors| errors.iter().map(|error| Fault::of(name, text, error)).collect::<Vec<_>>())?;
-    if set.templates().next().is_some() {
-        return Err(vec![Fault {
-            source: name.clone(),
-            at: None,
-            message: "a policy with ?principal or ?resource is a template, and templates are not linked here"
-                .to_owned(),
-            help: Some("name the principal and the resource".to_owned()),
-        }]);
+/// Cedar's validators, made for the policies of one set together.
+struct Validators {
+    written: Validator,
+    evaluated: Validator,
+}
+
+impl Validators {
+    /// For policies that name these actions.
+    fn new(named: &BTreeSet<String>) -> Result<Self, Fault> {
+        let validator = |schema: Result<Schema, Box<CedarSchemaError>>| {
+            let fault = |error: Box<CedarSchemaError>| {
+                let help = "this is a fault of the program and no policy can mend it";
+                Fault::new("the schema", error.to_string()).with_help(Some(help))
+            };
+            schema.map(Validator::new).map_err(fault)
+        };
+        Ok(Self {
+            written: validator(schema::written(named))?,
+            evaluated: validator(schema::evaluated(named))?,
+        })
     }
-    let named: BTreeSet<String> = set.policies().flat_map(actions).collect();
-    let written = validator(schema::written(&named))?;
-    let evaluated = validator(schema::evaluated(&named))?;
-    let mut faults: Vec<Fault> = written
-        .validate(&set, ValidationMode::Strict)
-        .validation_errors()
-        .map(|error| Fault::of(name, text, error))
-        .collect();
-    let mut numbered: Vec<_> = set.policies().map(|policy| (number(policy.id()), policy)).collect();
-    numbered.sort_by_key(|(number, _)| *number);
-    let mut ready = Vec::new();
-    for (number, policy) in numbered {
-        let id = policy.annotation("id").map_or_else(|| format!("{name}#{}", number + 1), str::to_owned);
-        match prepare(&id, policy, &evaluated) {
-            Ok(prepared) => ready.push(prepared),
-            // What the author did wrong is told in the author's words.
-            Err(_) if !faults.is_empty() => {}
-            Err((message, help)) => {
-                faults.push(Fault { source: format!("{name}, policy {id}"), at: None, message, help });
+}
+
+/// A text that has Cedar's grammar.
+struct Text<'s> {
+    source: &'s Source,
+    policies: cedar_policy::PolicySet,
+    /// Where each policy begins.
+    beginnings: Vec<usize>,
+}
+
+impl<'s> Text<'s> {
+    fn read(source: &'s Source) -> Result<Self, Vec<Fault>> {
+        let Source { name, text } = source;
+        let policies = cedar_policy::PolicySet::from_str(text)
+            .map_err(|errors| errors.iter().map(|error| Fault::of(name, text, error)).collect::<Vec<_>>())?;
+        let text = Self { source, policies, beginnings: pieces::beginnings(text) };
+        let templates: Vec<Fault> = text
+            .policies
+            .templates()
+            .map(|template| {
+                text.fault(
+                    number(template.id()),
+                    "a policy with ?principal or ?resource is a template, and templates are not linked here",
+                    Some("name the principal and the resource"),
+                )
+            })
+            .collect();
+        if templates.is_empty() { Ok(text) } else { Err(templates) }
+    }
+
+    fn place(&self, number: usize) -> Option<Place> {
+        self.beginnings.get(number).map(|&at| Place::of_byte(&self.source.text, at))
+    }
+
+    /// A fault of the policy of this number as a whole.
+    fn fault(&self, number: usize, message: &str, help: Option<&str>) -> Fault {
+        let fault = Fault::new(&*self.source.name, message).with_help(help);
+        Fault { place: self.place(number), ..fault }
+    }
+
+    /// Each policy ready to be evaluated, with its place.
+    fn prepare(&self, validators: &Validators) -> Result<Vec<(Ready, Option<Place>)>, Vec<Fault>> {
+        let Source { name, text } = self.source;
+        let mut faults: Vec<Fault> = validators
+            .written
+            .validate(&self.policies, ValidationMode::Strict)
+            .validation_errors()
+            .map(|error| in_words(Fault::of(name, text, error), error))
+            .collect();
+        let mut numbered: Vec<_> =
+            self.policies.policies().map(|policy| (number(policy.id()), policy)).collect();
+        numbered.sort_by_key(|(number, _)| *number);
+        let file = name.rsplit('/').next().unwrap_or_default();
+        let mut ready = Vec::new();
+        for (number, policy) in numbered {
+            let id = policy.annotation("id").map_or_else(|| format!("{file}#{}", number + 1), str::to_owned);
+            match prepare(&id, policy, &validators.evaluated) {
+                Ok(prepared) => ready.push((prepared, self.place(number))),
+                // What the author did wrong is told in the author's words.
+                Err(_) if !faults.is_empty() => {}
+                Err((message, help)) => {
+                    faults.push(self.fault(number, &format!("policy `{id}`: {message}"), help));
+                }
             }
         }
+        if faults.is_empty() { Ok(ready) } else { Err(faults) }
     }
-    if faults.is_empty() { Ok(ready) } else { Err(faults) }
+}
+
+/// Without Cedar's own number of the policy, since the place is told, and without which of the actions it is said of. What is like a
+/// misspelt action is looked for here: Cedar knows only some of them while it validates.
+fn in_words(fault: Fault, error: &ValidationError) -> Fault {
+    let numbered = format!("for policy `{}`, ", error.policy_id());
+    let message = fault.message.strip_prefix(&numbered).unwrap_or(&fault.message);
+    let message = match message.split_once(" for Action::\"") {
+        Some((before, rest)) => match rest.split_once('"') {
+            Some((_, after)) => format!("{before}{after}"),
+            None => message.to_owned(),
+        },
+        None => message.to_owned(),
+    };
+    let unknown = match error {
+        ValidationError::UnrecognizedActionId(_) => message.split_once("Action::\""),
+        _ => None,
+    };
+    let help = match unknown.and_then(|(_, rest)| rest.split_once("\"`")) {
+        Some((name, _)) => Some(names::actions_like(name).map_or_else(
+            || "`opensearch-auth policy schema` prints all actions".to_owned(),
+            |like| format!("did you mean {like}?"),
+        )),
+        None => fault.help,
+    };
+    Fault { message, help, ..fault }
 }
 
 /// The actions that a policy names, in its head or in a condition.
@@ -204,12 +287,15 @@ fn number(id: &PolicyId) -> usize {
     id.trim_start_matches("policy").parse().unwrap_or_default()
 }
 
-fn prepare(id: &str, policy: &Policy, evaluated: &Validator) -> Result<Ready, (String, Option<String>)> {
+fn prepare(
+    id: &str,
+    policy: &Policy,
+    evaluated: &Validator,
+) -> Result<Ready, (String, Option<&'static str>)> {
     let plain = |error: &dyn std::fmt::Display| (error.to_string(), None);
     let json = policy.to_json().map_err(|error| plain(&error))?;
     let uses_context = names_context(&json);
-    let (json, patterns) =
-        reach::rewrite(json).map_err(|error| (error.to_string(), Some(error.help().to_owned())))?;
+    let (json, patterns) = reach::rewrite(json).map_err(|error| (error.to_string(), Some(error.help())))?;
     let policy = Policy::from_json(Some(PolicyId::new(id)), json).map_err(|error| plain(&error))?;
     let alone = cedar_policy::PolicySet::from_policies([policy.clone()]).map_err(|error| plain(&error))?;
     if let Some(error) = evaluated.validate(&alone, ValidationMode::Strict).validation_errors().next() {

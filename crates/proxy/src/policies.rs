@@ -42,7 +42,7 @@ pub enum PoliciesError {
 }
 
 fn told(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    faults.iter().map(Fault::in_its_line).collect::<Vec<_>>().join("\n")
 }
 
 /// Why a need is not allowed.
@@ -94,8 +94,15 @@ impl PolicyDenial {
 }
 
 impl Policies {
-    /// Reads the policies that the configuration names. All of them are good, or none counts.
-    pub fn load(settings: &model::Policies) -> Result<Self, PoliciesError> {
+    /// Reads the policies that a configuration names, if it names any. Blocks while it reads files and checks what is in them.
+    ///
+    /// # Errors
+    /// If any of them cannot be read or is faulty: all of them are good, or none counts.
+    pub fn read(config: &model::Config) -> Result<Option<Arc<Self>>, PoliciesError> {
+        config.policies.as_ref().map(|settings| Self::load(settings).map(Arc::new)).transpose()
+    }
+
+    fn load(settings: &model::Policies) -> Result<Self, PoliciesError> {
         let sources = settings.files.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
         let set = PolicySet::parse(&sources).map_err(PoliciesError::Faults)?;
         Ok(Self { set, mode: settings.mode, ids: settings.principal_ids })
@@ -104,8 +111,7 @@ impl Policies {
 
 fn source(path: &Path) -> Result<Source, PoliciesError> {
     let text = fs::read_to_string(path).map_err(|error| PoliciesError::Read(path.to_owned(), error))?;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    Ok(Source { name, text })
+    Ok(Source { name: path.display().to_string(), text })
 }
 
 /// Judges the needs of one request.

@@ -21,6 +21,7 @@ pub use self::files::Files;
 use crate::{
     errors,
     pipeline::Proxy,
+    policies::Policies,
     snapshot::{self, BuildError},
 };
 
@@ -119,11 +120,14 @@ impl Reloader {
         let _turn = self.turn.lock().await;
         let path = self.path.clone();
         let before = self.in_force().again();
-        let loaded =
-            tokio::task::spawn_blocking(move || config::load(&path, &|name| std::env::var(name).ok()))
-                .await
-                .map_err(|_| ReloadError::Broke)?
-                .map_err(ReloadError::Mistakes)?;
+        let read = move || {
+            let loaded =
+                config::load(&path, &|name| std::env::var(name).ok()).map_err(ReloadError::Mistakes)?;
+            let policies = Policies::read(&loaded.config).map_err(BuildError::Policies)?;
+            Ok::<_, ReloadError>((loaded, policies))
+        };
+        let (loaded, policies) =
+            tokio::task::spawn_blocking(read).await.map_err(|_| ReloadError::Broke)??;
         for warning in &loaded.warnings {
             tracing::warn!("{}", warning);
         }
@@ -138,7 +142,7 @@ impl Reloader {
             let in_force = self.in_force();
             in_force.differing(&files).iter().any(|path| trusted.contains(path))
         };
-        let snapshot = snapshot::build(loaded.config, Some(&previous), reconnect)?;
+        let snapshot = snapshot::build(loaded.config, policies, Some(&previous), reconnect)?;
         // New providers get a moment to bring their keys, so that the swap does not refuse tokens they vouch for.
         snapshot.prepare().await;
         if let Some(certificate) = &self.certificate {

@@ -12,6 +12,7 @@ use crate::{
     admin, listener,
     metrics::{Metrics, StateCollector},
     pipeline::Proxy,
+    policies::Policies,
     reload::{Files, Reloader},
     snapshot::{self, BuildError},
     token_api,
@@ -81,6 +82,7 @@ impl Server {
         // Before anything is read again from these files, so that no later change goes unnoticed.
         let files = Files::of(&loaded.watched);
         let config = &loaded.config;
+        let policies = Policies::read(config).map_err(BuildError::Policies)?;
         let certificate = config
             .listen
             .tls
@@ -94,7 +96,7 @@ impl Server {
             .transpose()
             .map_err(ServerError::Certificate)?
             .map(|config| Acceptor(TlsAcceptor::from(config)));
-        let mut snapshot = snapshot::build(config.clone(), None, false)?;
+        let mut snapshot = snapshot::build(config.clone(), policies, None, false)?;
         snapshot.open_tokens().await?;
         let tracer = match &config.telemetry.otlp {
             Some(settings) => Tracer::exporting(settings)?,

@@ -5,15 +5,13 @@ mod check;
 mod faults;
 mod files;
 mod fmt;
-mod names;
-mod pieces;
 mod test;
 mod yaml;
 
 use serde_json::json;
 
 use crate::cli::policies::PolicyCommand;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::output::Ui;
 
 pub(super) fn run(ui: Ui, command: &PolicyCommand) -> Result<()> {
@@ -25,15 +23,6 @@ pub(super) fn run(ui: Ui, command: &PolicyCommand) -> Result<()> {
             ui.result(&json!({ "schema": schema }), &schema)
         }
         PolicyCommand::Fmt { check, files } => fmt::run(ui, files, *check),
-    }
-}
-
-/// The end of a command that found so many faults.
-fn found(faults: usize) -> Result<()> {
-    match faults {
-        0 => Ok(()),
-        1 => Err(Error::refused("1 fault was found")),
-        _ => Err(Error::refused(format!("{faults} faults were found"))),
     }
 }
 

@@ -119,7 +119,7 @@ async fn each_kind_of_fault_has_its_place() {
             "@id(\"a\") permit(principal, action, resource);\n@id(\"a\") permit(principal, action, resource);",
             "x.cedar:2:1: two policies have this id",
         ),
-        ("permit(principal == ?principal, action, resource);", "x.cedar: a policy with ?principal"),
+        ("permit(principal == ?principal, action, resource);", "x.cedar:1:1: a policy with ?principal"),
         ("permit(principal, action == Action::\"serach\", resource);", "did you mean `search`?"),
         (
             "permit(principal, action == Action::\"indices.delte\", resource);",

@@ -27,8 +27,7 @@ pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
         Ok(loaded) => (true, &loaded.warnings),
         Err(diagnostics) => (false, diagnostics),
     };
-    let policies = outcome.as_ref().ok().and_then(|loaded| loaded.config.policies.as_ref());
-    let mistakes = policies.and_then(|policies| Policies::load(policies).err());
+    let mistakes = outcome.as_ref().ok().and_then(|loaded| Policies::read(&loaded.config).err());
     let ok = ok && mistakes.is_none();
     let policies = mistakes.as_ref().map(|mistakes| errors::chain(mistakes));
     match arguments.output {

@@ -78,7 +78,7 @@ pub enum BuildError {
     },
     /// The Cedar policies.
     #[error("policies")]
-    Policies(#[source] PoliciesError),
+    Policies(#[from] PoliciesError),
     /// The mappings.
     #[error("mappings: {0}")]
     Mappings(String),
@@ -90,10 +90,11 @@ pub enum BuildError {
     TokenStore(#[source] token_api::OpenError),
 }
 
-/// Compiles `config`. What did not change since `previous` is taken over: providers with their keys, and the pools of
+/// Compiles `config`, with the policies that were [read](Policies::read) for it. What did not change since `previous` is taken over: providers with their keys, and the pools of
 /// clusters. `changed_files` says that a file the configuration refers to changed, so that nothing is taken over.
 pub fn build(
     config: model::Config,
+    policies: Option<Arc<Policies>>,
     previous: Option<&Snapshot>,
     changed_files: bool,
 ) -> Result<Snapshot, BuildError> {
@@ -143,8 +144,6 @@ pub fn build(
         }
         _ => None,
     };
-    let policies = config.policies.as_ref().map(Policies::load).transpose().map_err(BuildError::Policies)?;
-    let policies = policies.map(Arc::new);
     let limits = &config.limits;
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),

@@ -4,12 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use policy::{Asker, Circumstances, Kind};
+use policy::{Asker, Circumstances, Fault, Kind};
 use rest::{Action, Place, Resource};
 use saphyr::MarkedYaml;
 
-use super::faults::Fault;
-use super::names;
 use super::yaml::{self, Field, Fields, Wrong};
 
 /// A question to the policies, with the answer that it should get.
@@ -167,7 +165,7 @@ fn operation(fields: &Fields<'_>) -> Result<(String, Action), Wrong> {
 }
 
 fn similar(name: &str) -> String {
-    names::like(name, false).map_or_else(
+    policy::operations_like(name).map_or_else(
         || "`opensearch-auth policy schema` prints all of them".to_owned(),
         |like| format!("there is {like}"),
     )

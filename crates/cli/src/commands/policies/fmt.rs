@@ -4,12 +4,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
+use policy::{Fault, comments};
 use serde_json::json;
 
-use super::check::told;
-use super::faults::Fault;
+use super::faults::told;
 use super::files::{self, File};
-use super::pieces::comments;
 use crate::error::{Error, Result};
 use crate::output::Ui;
 
@@ -50,15 +49,15 @@ fn formatted(file: &File) -> Result<String, Vec<Fault>> {
     let text = policies_str_to_pretty(&file.text, &Config::default()).map_err(|error| {
         // Faults of the grammar are told as `check` tells them.
         let faults = files::parse(std::slice::from_ref(file)).err();
-        faults.unwrap_or_else(|| vec![Fault::new(error.to_string()).file(name())])
+        faults.unwrap_or_else(|| vec![Fault::new(name(), error.to_string())])
     })?;
     // Where there is no policy, the formatter begins with an empty line.
     let text = text.trim_start_matches('\n').to_owned();
     if comments(&text) == comments(&file.text) {
         Ok(text)
     } else {
-        let lost = Fault::new("comments would not stay as they are, so the file is left unformatted");
-        Err(vec![lost.help(Some("put each comment on a line of its own before a policy")).file(name())])
+        let lost = Fault::new(name(), "comments would not stay as they are, so the file is left unformatted");
+        Err(vec![lost.with_help(Some("put each comment on a line of its own before a policy"))])
     }
 }
 

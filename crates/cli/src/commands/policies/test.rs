@@ -8,7 +8,7 @@ use policy::{Decision, PolicySet, Wish};
 use serde_json::json;
 
 use super::cases::{self, Case};
-use super::check::told;
+use super::faults::told;
 use super::files::{self, File};
 use crate::error::{Error, Result, printable};
 use crate::output::Ui;

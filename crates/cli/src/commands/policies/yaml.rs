@@ -1,8 +1,7 @@
 //! YAML whose faults are told with line and key.
 
+use policy::{Fault, Place};
 use saphyr::{LoadableYamlNode as _, MarkedYaml, Marker, Scalar, YamlData};
-
-use super::faults::Fault;
 
 /// A fault at a place of the text.
 #[derive(Clone, Debug)]
@@ -25,8 +24,8 @@ impl Wrong {
 
     /// As a fault of the file of that name and text.
     pub(super) fn fault(self, file: &str, text: &str) -> Fault {
-        let fault = Fault::new(self.what).help(self.help).file(file.to_owned());
-        fault.at(text, self.at.line(), self.at.col() + 1)
+        let place = Place::new(text, self.at.line(), self.at.col() + 1);
+        Fault::new(file, self.what).with_help(self.help).at(place)
     }
 }
 

@@ -5,12 +5,18 @@ use rest::Action;
 /// As many are told.
 const MOST: usize = 5;
 
-/// Operations that are like `name`: by their last word, else by their letters. Actions too, if they count.
-pub(super) fn like(name: &str, with_actions: bool) -> Option<String> {
-    let mut known: Vec<&str> = rest::operations().iter().map(|operation| operation.name).collect();
-    if with_actions {
-        known.extend(Action::ALL.map(Action::as_str));
-    }
+/// Operations that are like `name`, as a list of quoted names: by their last word, else by their letters.
+pub fn operations_like(name: &str) -> Option<String> {
+    like(name, rest::operations().iter().map(|operation| operation.name).collect())
+}
+
+/// Operations and groups of them that are like `name`.
+pub(crate) fn actions_like(name: &str) -> Option<String> {
+    let groups = Action::ALL.map(Action::as_str);
+    like(name, rest::operations().iter().map(|operation| operation.name).chain(groups).collect())
+}
+
+fn like(name: &str, mut known: Vec<&str>) -> Option<String> {
     known.sort_unstable();
     known.dedup();
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
@@ -47,8 +53,8 @@ mod tests {
             ("", None),
         ];
         for (name, expected) in table {
-            assert_eq!(like(name, true).as_deref(), expected, "{name}");
+            assert_eq!(actions_like(name).as_deref(), expected, "{name}");
         }
-        assert_eq!(like("reed", false), None);
+        assert_eq!(operations_like("reed"), None);
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn segments(path: &str) -> Result<Vec<&str>, String> {
         return Ok(Vec::new());
     }
     let segments: Vec<&str> = rest.split('/').collect();
-    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     for segment in &segments {
         let inner = variable(segment).unwrap_or(segment);
         if inner.is_empty() || !inner.bytes().all(good) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 const SHAPES_HEADER: &str = "shape\tkeys\tvalue\tremark";
-const BODIES_HEADER: &str = "operation\tformat\tshape\tunnamed";
+const BODIES_HEADER: &str = "operation\tformat\tshape\tunnamed\tbeyond";
 const UNREAD_HEADER: &str = "operation\treason";
 
 #[derive(Clone, Default)]
@@ -33,7 +33,7 @@ struct Value {
 
 /// Holds `unread.tsv` against `bodies.tsv`: each operation that is named in its body is in just one of them.
 pub(crate) fn check_unread(text: &str, bodies: &str, named_in_body: &BTreeSet<&str>) -> Result<(), String> {
-    let read: BTreeSet<&str> = rows::<4>(bodies, BODIES_HEADER)?.into_iter().map(|(_, row)| row[0]).collect();
+    let read: BTreeSet<&str> = rows::<5>(bodies, BODIES_HEADER)?.into_iter().map(|(_, row)| row[0]).collect();
     let mut unread = BTreeSet::new();
     for (line, [operation, reason]) in rows(text, UNREAD_HEADER)? {
         let right = named_in_body.contains(operation) && !read.contains(operation);
@@ -187,6 +187,11 @@ fn parse_value(text: &str, names: &[String]) -> Result<Value, String> {
         ("name", of) => {
             acting(format!("Index {{ actions: ActionSet({}), main: false }}", actions(of)?), actions(of)?)
         }
+        ("pattern", of) => acting(format!("Patterns(ActionSet({}))", actions(of)?), actions(of)?),
+        ("rendered", of) => Value {
+            everything: true,
+            ..acting(format!("Rendered(ActionSet({}))", actions(of)?), actions(of)?)
+        },
         ("default", of) => acting(format!("Default(ActionSet({}))", actions(of)?), actions(of)?),
         ("fixed", rest) => {
             let (of, name) = rest.split_once(':').ok_or("write fixed:<actions>:<name>")?;
@@ -200,6 +205,10 @@ fn parse_value(text: &str, names: &[String]) -> Result<Value, String> {
         ("json", name) => {
             let at = position(names, name)?;
             leading(format!("Json({at})"), vec![at])
+        }
+        ("filled", name) => {
+            let at = position(names, name)?;
+            leading(format!("Filled({at})"), vec![at])
         }
         (text, "") => {
             if let Some((object, elements)) = text.split_once(" [") {
@@ -284,9 +293,9 @@ impl Shapes {
         operations: &BTreeSet<&str>,
     ) -> Result<String, String> {
         let mut bodies = BTreeMap::new();
-        let own = rows::<4>(text, BODIES_HEADER)?.into_iter().map(|row| (true, row));
-        let others = rows::<4>(surfaces, BODIES_HEADER)?.into_iter().map(|row| (false, row));
-        for (own, (line, [operation, format, shape, unnamed])) in own.chain(others) {
+        let own = rows::<5>(text, BODIES_HEADER)?.into_iter().map(|row| (true, row));
+        let others = rows::<5>(surfaces, BODIES_HEADER)?.into_iter().map(|row| (false, row));
+        for (own, (line, [operation, format, shape, unnamed, beyond])) in own.chain(others) {
             let file = if own { "bodies.tsv" } else { "surfaces.tsv" };
             let refuse = |error: String| format!("{file}, line {line}: {error}");
             if own != operations.contains(operation) {
@@ -316,9 +325,10 @@ impl Shapes {
             if !something {
                 return Err(refuse("such a body names nothing".into()));
             }
+            let beyond: Vec<&str> = beyond.split_whitespace().collect();
             let row = format!(
                 "({operation:?}, Body {{ format: Format::{format}, root: {root}, everything: {everything}, \
-                 actions: ActionSet({actions}), cluster_admin: {cluster} }}),"
+                 beyond: &{beyond:?}, actions: ActionSet({actions}), cluster_admin: {cluster} }}),"
             );
             if bodies.insert(operation, row).is_some() {
                 return Err(refuse("the operation has a row already".into()));

@@ -65,7 +65,9 @@ pub fn inquire(
     });
     add_hidden(&query, &mut needs);
     add_pipelines(operation, &query, &mut needs);
-    Ok(Inquiry { operation, needs, body })
+    let inquiry = Inquiry { operation, needs, body };
+    let beyond = row.is_some_and(|row| row.beyond.iter().any(|name| query.get(name).is_some()));
+    Ok(if beyond { inquiry.unread() } else { inquiry })
 }
 
 /// The targets in the variable `{index}` of the path, which stand in where the body names none.

@@ -19,6 +19,10 @@ pub(crate) enum Spec {
         /// Whether it is the name that the shape's default would stand in for.
         main: bool,
     },
+    /// Names of indices to come, which a leading `*` reaches even if they begin with a dot.
+    Patterns(ActionSet),
+    /// A name, or a template that becomes one.
+    Rendered(ActionSet),
     Default(ActionSet),
     Fixed(ActionSet, &'static str),
     /// Whatever the operation does, and these actions beside, on everything.
@@ -34,6 +38,8 @@ pub(crate) enum Spec {
     States,
     Base64(ShapeId),
     Json(ShapeId),
+    /// The text of an object, unless something is filled into it.
+    Filled(ShapeId),
     Sql,
     Ppl,
 }
@@ -98,6 +104,8 @@ pub(crate) struct Body {
     pub(crate) root: ShapeId,
     /// Whether a default without an index in the path means all indices.
     pub(crate) everything: bool,
+    /// Parameters of the query with which the request reaches further than its body says.
+    pub(crate) beyond: &'static [&'static str],
     /// Every action that something in the body can need on an index.
     pub(crate) actions: ActionSet,
     /// Whether something in it can need `admin` on the cluster.

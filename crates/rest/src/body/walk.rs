@@ -233,6 +233,16 @@ impl Walk<'_> {
                 self.name(main);
                 return self.expression(actions, text, Origin::InBody, &mut false);
             }
+            (Spec::Patterns(actions), Leaf::Text(text)) => {
+                self.state.hidden = true;
+                return self.expression(actions, text, Origin::InBody, &mut false);
+            }
+            (Spec::Rendered(actions), Leaf::Text(text)) if text.contains("{{") => {
+                self.found.everything(actions, self.plan);
+            }
+            (Spec::Rendered(actions), Leaf::Text(text)) => {
+                return self.expression(actions, text, Origin::InBody, &mut false);
+            }
             (Spec::Default(actions), _) => return self.default(actions),
             (Spec::Fixed(actions, name), _) => {
                 return self.expression(actions, name, Origin::InBody, &mut false);
@@ -247,7 +257,8 @@ impl Walk<'_> {
             (Spec::ClusterAdmin, _) => self.found.cluster_admin(),
             (Spec::States, Leaf::Text(text)) => self.state.hidden |= states_include_hidden(text),
             (Spec::Base64(id), Leaf::Text(text)) => return inner::base64(self, id, text),
-            (Spec::Json(id), Leaf::Text(text)) => return inner::text(self, id, text),
+            (Spec::Filled(_), Leaf::Text(text)) if text.contains("${") => self.not_understood(),
+            (Spec::Json(id) | Spec::Filled(id), Leaf::Text(text)) => return inner::text(self, id, text),
             (Spec::Sql, Leaf::Text(text)) => return self.tables(sql::tables(text)),
             (Spec::Ppl, Leaf::Text(text)) => return self.tables(ppl::tables(text)),
             _ => self.not_understood(),
@@ -288,9 +299,11 @@ impl Walk<'_> {
             Spec::Split(_, id) => self.open_array(Spec::Shape(id)),
             Spec::Index { actions, main } if !object => {
                 self.name(main);
-                self.state.frames.push(Frame::Names { actions, wildcard: false, empty: true });
-                // Only texts are names.
-                self.state.next = Spec::Unknown;
+                self.open_names(actions);
+            }
+            Spec::Patterns(actions) if !object => {
+                self.state.hidden = true;
+                self.open_names(actions);
             }
             Spec::Shape(_) | Spec::Scalar | Spec::States if !object => self.open_array(spec),
             Spec::Any => self.state.skipped = 1,
@@ -304,6 +317,12 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    fn open_names(&mut self, actions: ActionSet) {
+        self.state.frames.push(Frame::Names { actions, wildcard: false, empty: true });
+        // Only texts are names.
+        self.state.next = Spec::Unknown;
     }
 
     fn open_array(&mut self, elements: Spec) {

@@ -2,10 +2,11 @@
 
 use rest::{BodyLimits, Need, Origin, Resource, inquire};
 
-pub(crate) const CORPUS: [(&str, &str); 6] = [
+pub(crate) const CORPUS: [(&str, &str); 7] = [
     ("bulk.txt", include_str!("bulk.txt")),
     ("json.txt", include_str!("json.txt")),
     ("named.txt", include_str!("named.txt")),
+    ("plugins.txt", include_str!("plugins.txt")),
     ("query.txt", include_str!("query.txt")),
     ("searches.txt", include_str!("searches.txt")),
     ("text.txt", include_str!("text.txt")),

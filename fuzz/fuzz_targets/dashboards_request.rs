@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "../src/pieces.rs"]
+mod pieces;
 #[path = "../src/dashboards.rs"]
 mod requests;
 

@@ -1,6 +1,8 @@
 //! What reads requests for OpenSearch Dashboards, over any bytes. Panics when a promise is broken.
 
-use rest::{BodyLimits, BodyRefusal, Inquiry, Need, Place, Resource};
+use rest::{Need, Place, Resource};
+
+use crate::pieces;
 
 /// The first byte says where the body is cut. Then come method, target and media type, separated by spaces, and after a line
 /// feed the body.
@@ -16,27 +18,11 @@ pub fn dashboards(bytes: &[u8]) {
     let plain = path.is_ascii() && !path.contains("//") && !path.contains(['\\', '#']);
     assert!(plain, "a path with two readings passed");
     assert!(!inquiry.needs.is_empty() || inquiry.body.is_some(), "a request that needs nothing passed");
-    let whole = read(&inquiry, &[body]);
+    let whole = pieces::read(&inquiry, body, usize::from(*cut));
     if matches!(inquiry.operation.place, Place::Body | Place::Handle) {
-        let found = whole.as_ref().map(Vec::as_slice).unwrap_or_default();
-        let mut needs = inquiry.needs.iter().chain(found);
+        let found = whole.unwrap_or_default();
+        let mut needs = inquiry.needs.iter().chain(&found);
         let of_dashboards = |need: &Need| matches!(need.on, Resource::Dashboards { .. });
         assert!(!needs.any(of_dashboards), "what goes on to the engine is judged by scopes for Dashboards");
     }
-    let (first, second) = body.split_at(usize::from(*cut) % (body.len() + 1));
-    let single: Vec<&[u8]> = body.chunks(1).collect();
-    assert_eq!(whole, read(&inquiry, &[first, second]), "the pieces of a body matter");
-    assert_eq!(whole, read(&inquiry, &single), "the pieces of a body matter");
-}
-
-fn read(inquiry: &Inquiry, pieces: &[&[u8]]) -> Result<Vec<Need>, BodyRefusal> {
-    let mut needs = Vec::new();
-    if let Some(plan) = &inquiry.body {
-        let mut reader = plan.reader(BodyLimits { text: 256, line: 256, keys: 16, depth: 20 });
-        for piece in pieces {
-            reader.feed(piece, &mut needs)?;
-        }
-        reader.finish(&mut needs)?;
-    }
-    Ok(needs)
 }

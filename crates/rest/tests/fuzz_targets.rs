@@ -6,10 +6,11 @@ use proptest::prelude::*;
 #[expect(unreachable_pub, reason = "public for the fuzz targets, which are crates of their own")]
 mod targets;
 
-const BODIES: [&str; 6] = [
+const BODIES: [&str; 7] = [
     include_str!("bodies/bulk.txt"),
     include_str!("bodies/json.txt"),
     include_str!("bodies/named.txt"),
+    include_str!("bodies/plugins.txt"),
     include_str!("bodies/query.txt"),
     include_str!("bodies/searches.txt"),
     include_str!("bodies/text.txt"),
@@ -24,7 +25,7 @@ fn the_corpora_break_no_promise() {
     for block in BODIES.iter().flat_map(|text| text.split("\n=== ")) {
         let Some((_, body)) = block.split_once("application/json\n") else { continue };
         let body = body.split("\n->").next().unwrap_or_default();
-        for operation in 0..18 {
+        for operation in 0..19 {
             targets::body(&[&[operation, 7], body.as_bytes()].concat());
         }
     }

@@ -1,9 +1,10 @@
 //! What the inputs are made of: the attacks and bodies that the other tests run.
 
-const BODIES: [&str; 6] = [
+const BODIES: [&str; 7] = [
     include_str!("../../../rest/tests/bodies/bulk.txt"),
     include_str!("../../../rest/tests/bodies/json.txt"),
     include_str!("../../../rest/tests/bodies/named.txt"),
+    include_str!("../../../rest/tests/bodies/plugins.txt"),
     include_str!("../../../rest/tests/bodies/query.txt"),
     include_str!("../../../rest/tests/bodies/searches.txt"),
     include_str!("../../../rest/tests/bodies/text.txt"),
@@ -23,7 +24,7 @@ fn plain_bodies() -> impl Iterator<Item = &'static str> {
 }
 
 pub(crate) fn bodies() -> Vec<Vec<u8>> {
-    let numbered = plain_bodies().zip((0..18_u8).cycle());
+    let numbered = plain_bodies().zip((0..19_u8).cycle());
     numbered.map(|(body, operation)| [&[operation, 7], body.as_bytes()].concat()).collect()
 }
 

@@ -24,6 +24,7 @@ use std::{
 };
 
 use mutate::Mutator;
+use requests::pieces;
 
 /// Inputs for each target when nobody says for how long.
 const INPUTS: u64 = 10_000;

@@ -2,7 +2,7 @@
 //!
 //! The library is what the tests share: a proxy that runs inside the test ([`RunningProxy`]), clients that speak HTTP or
 //! raw bytes to it ([`Client`], [`raw`]), and, for what a real system cannot be made to do, stand-ins that say so in
-//! their names ([`StandInProvider`], [`StandInEngine`]).
+//! their names ([`StandInProvider`], [`StandInEngine`]). [`Chromium`] is a real browser.
 //!
 //! Tests that need the real systems call [`testbed::TestbedInfo::from_env`], which fails with the cure when there is none:
 //! `cargo xtask test` starts them once for all.
@@ -13,6 +13,7 @@
     reason = "a test that cannot be set up fails with its reason"
 )]
 
+mod chromium;
 mod client;
 mod eventually;
 mod frames;
@@ -22,6 +23,7 @@ mod real;
 mod session;
 mod stand_in;
 
+pub use chromium::Chromium;
 pub use client::{Client, Reply, plain};
 pub use eventually::eventually;
 pub use frames::Frames;

@@ -131,9 +131,12 @@ impl Person {
 
     /// Starts a login, which waits for somebody.
     pub(crate) fn start(&self, arguments: &[&str]) -> Waiting {
-        let mut child = self.command(arguments).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Waiting { child, lines }
+        Waiting::of(&mut self.command(arguments))
+    }
+
+    /// With more in its environment.
+    pub(crate) fn start_with(&self, variable: (&str, &str), arguments: &[&str]) -> Waiting {
+        Waiting::of(self.command(arguments).env(variable.0, variable.1))
     }
 
     /// Makes the stored token one that has ended.
@@ -161,6 +164,22 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// The address of another device's login, and the code to enter there.
+    pub(crate) async fn code(&mut self) -> (String, String) {
+        let line = self.lines.next_line().await.unwrap().unwrap();
+        let (address, code) = line
+            .strip_prefix("🌐 Open ")
+            .and_then(|rest| rest.split_once(" on any device and enter the code "))
+            .unwrap();
+        (address.to_owned(), code.to_owned())
+    }
+
     /// The address to open: the only thing on its line, or after `or open`.
     pub(crate) async fn address(&mut self) -> String {
         while let Some(line) = self.lines.next_line().await.unwrap() {

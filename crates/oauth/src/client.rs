@@ -4,7 +4,7 @@
 use std::fmt;
 
 use data_encoding::BASE64;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::{ErrorCode, Form, OAuthError, form::decode};
@@ -99,6 +99,40 @@ impl ClientAuthentication {
     }
 }
 
+/// A client of this service's own, as a request names it: with its secret, or by its name alone if it is a public one.
+#[derive(Clone, Debug)]
+pub struct ClaimedClient {
+    /// The client.
+    pub client_id: String,
+    /// Its secret.
+    pub secret: Option<SecretString>,
+}
+
+impl ClaimedClient {
+    /// Reads it; `authorization` is the `Authorization` header of the request.
+    pub fn read(authorization: Option<&[u8]>, form: &Form) -> Result<Self, OAuthError> {
+        let authentication = ClientAuthentication::read(authorization, form)?;
+        Self::of(authentication.as_ref(), form)
+    }
+
+    pub(crate) fn of(authentication: Option<&ClientAuthentication>, form: &Form) -> Result<Self, OAuthError> {
+        let (client_id, secret) = match authentication {
+            None => (form.required("client_id")?, None),
+            Some(ClientAuthentication::Post { client_id, client_secret }) => {
+                (client_id.as_str(), Some(client_secret.clone()))
+            }
+            Some(ClientAuthentication::Basic { client_id, authorization }) => {
+                (client_id.as_str(), Some(basic_secret(authorization.expose_secret().as_bytes())?))
+            }
+            Some(ClientAuthentication::Assertion { .. }) => {
+                let why = "a client of this service authenticates with its secret";
+                return Err(OAuthError::new(ErrorCode::InvalidClient, why));
+            }
+        };
+        Ok(Self { client_id: client_id.to_owned(), secret })
+    }
+}
+
 impl fmt::Debug for ClientAuthentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientAuthentication")
@@ -108,17 +142,34 @@ impl fmt::Debug for ClientAuthentication {
     }
 }
 
-fn basic(header: &[u8], named: Option<&str>) -> Result<ClientAuthentication, OAuthError> {
+fn refuse(why: &str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClient, why)
+}
+
+fn malformed() -> OAuthError {
+    refuse("the Basic credentials are malformed")
+}
+
+/// Client and secret, joined by the colon at the place that is told. Both are form-encoded before that (RFC 6749 section 2.3.1).
+fn basic_parts(header: &[u8]) -> Result<(Zeroizing<Vec<u8>>, usize), OAuthError> {
     const SCHEME: &[u8] = b"basic ";
-    let refuse = |why: &str| OAuthError::new(ErrorCode::InvalidClient, why);
     let encoded = match header.split_at_checked(SCHEME.len()) {
         Some((scheme, encoded)) if scheme.eq_ignore_ascii_case(SCHEME) => encoded,
         _ => return Err(refuse("a client authenticates here by Basic, in the form, or by client_assertion")),
     };
-    let malformed = || refuse("the Basic credentials are malformed");
     let decoded = Zeroizing::new(BASE64.decode(encoded).map_err(|_| malformed())?);
     let colon = decoded.iter().position(|&byte| byte == b':').ok_or_else(malformed)?;
-    // Both parts are form-encoded before they are joined (RFC 6749 section 2.3.1).
+    Ok((decoded, colon))
+}
+
+fn basic_secret(header: &[u8]) -> Result<SecretString, OAuthError> {
+    let (decoded, colon) = basic_parts(header)?;
+    let secret = decode(&decoded[colon + 1..]).ok_or_else(malformed)?;
+    Ok(SecretString::from(secret.as_str()))
+}
+
+fn basic(header: &[u8], named: Option<&str>) -> Result<ClientAuthentication, OAuthError> {
+    let (decoded, colon) = basic_parts(header)?;
     let client_id = decode(&decoded[..colon]).filter(|id| !id.is_empty()).ok_or_else(malformed)?;
     if named.is_some_and(|named| *named != **client_id) {
         return Err(OAuthError::request("client_id differs from the client of the Authorization header"));

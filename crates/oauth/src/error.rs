@@ -28,6 +28,20 @@ pub enum ErrorCode {
     InvalidToken,
     /// The caller may not (RFC 6750 section 3.1).
     InsufficientScope,
+    /// The person said no, or cannot say yes (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5).
+    AccessDenied,
+    /// Another `response_type` than `code` (RFC 6749 section 4.1.2.1).
+    UnsupportedResponseType,
+    /// The person must log in, and may not be asked to (OpenID Connect Core 1.0 section 3.1.2.6).
+    LoginRequired,
+    /// The person must agree, and may not be asked (OpenID Connect Core 1.0 section 3.1.2.6).
+    ConsentRequired,
+    /// Nobody has decided yet: ask again (RFC 8628 section 3.5).
+    AuthorizationPending,
+    /// Asked again too soon (RFC 8628 section 3.5).
+    SlowDown,
+    /// Nobody decided in time (RFC 8628 section 3.5).
+    ExpiredToken,
     /// Nothing there, or nothing that the caller may know of. Not of an RFC.
     NotFound,
     /// The state of the thing does not allow it. Not of an RFC.
@@ -53,6 +67,13 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::AccessDenied => "access_denied",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -69,7 +90,14 @@ impl ErrorCode {
             | Self::UnauthorizedClient
             | Self::UnsupportedGrantType
             | Self::InvalidScope
-            | Self::InvalidTarget => 400,
+            | Self::InvalidTarget
+            | Self::AccessDenied
+            | Self::UnsupportedResponseType
+            | Self::LoginRequired
+            | Self::ConsentRequired
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::ExpiredToken => 400,
             Self::InvalidClient | Self::InvalidToken => 401,
             Self::InsufficientScope => 403,
             Self::NotFound => 404,
@@ -100,9 +128,14 @@ impl OAuthError {
         Self::new(ErrorCode::InvalidRequest, description)
     }
 
+    /// What it is about, as RFC 6749 section 5.2 lets it be written: printable ASCII without `"` and `\`.
+    pub fn spoken(&self) -> String {
+        speakable(&self.description)
+    }
+
     /// The JSON body of RFC 6749 section 5.2.
     pub fn body(&self) -> Vec<u8> {
-        let description = speakable(&self.description);
+        let description = self.spoken();
         let body = Body { error: self.code.as_str(), error_description: &description };
         // Two strings can always be written as JSON.
         serde_json::to_vec(&body).unwrap_or_default()

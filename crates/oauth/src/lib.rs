@@ -1,6 +1,6 @@
 //! The wire forms of an OAuth 2.0 token service: no I/O, no keys, no decisions.
 //!
-//! What arrives becomes a [`TokenRequest`], read from a [`Form`] that has one meaning only; what leaves is a
+//! What arrives becomes a [`TokenRequest`] or an [`AuthorizationRequest`], read from a [`Form`] that has one meaning only; what leaves is a
 //! [`TokenAnswer`], an [`Introspection`] or an [`OAuthError`]. Who may have what is decided elsewhere.
 //!
 //! ```
@@ -18,20 +18,27 @@
 //! ```
 
 mod answer;
+mod authorization;
 mod client;
 mod error;
 mod form;
 mod labels;
 mod metadata;
+mod pkce;
+mod redirect;
 mod request;
 mod scope;
 
 pub use answer::{ACCESS_TOKEN_TYPE, Introspection, JWT_TYPE, TokenAnswer};
-pub use client::ClientAuthentication;
+pub use authorization::{AuthorizationRequest, Prompt, Wish};
+pub use client::{ClaimedClient, ClientAuthentication};
 pub use error::{ErrorCode, OAuthError};
 pub use form::{Form, MAX_FORM};
 pub use metadata::ServerMetadata;
+pub use pkce::{CodeChallenge, CodeVerifier};
+pub use redirect::{is_loopback_redirect, is_registered_redirect, with_parameters};
 pub use request::{
-    CLIENT_CREDENTIALS, Exchange, Grant, Owner, TOKEN_EXCHANGE, Target, TokenOptions, TokenRequest,
+    AUTHORIZATION_CODE, CLIENT_CREDENTIALS, CodeRedemption, DEVICE_CODE, DeviceRedemption, Exchange, Grant,
+    Owner, TOKEN_EXCHANGE, Target, TokenOptions, TokenRequest,
 };
 pub use scope::ScopeSet;

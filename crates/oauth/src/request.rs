@@ -1,17 +1,23 @@
-//! Requests for a token: RFC 6749 section 4.4 and RFC 8693 section 2.1, with what this service adds.
+//! Requests for a token: RFC 6749 sections 4.1 and 4.4, RFC 8628 and RFC 8693 section 2.1, with what this service adds.
 
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
 use crate::{
-    ACCESS_TOKEN_TYPE, ClientAuthentication, ErrorCode, Form, JWT_TYPE, OAuthError, ScopeSet, labels,
+    ACCESS_TOKEN_TYPE, ClaimedClient, ClientAuthentication, CodeVerifier, ErrorCode, Form, JWT_TYPE,
+    OAuthError, ScopeSet, labels,
 };
 
 /// `grant_type` of RFC 6749 section 4.4.
 pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 /// `grant_type` of RFC 8693.
 pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// `grant_type` of RFC 6749 section 4.1.
+pub const AUTHORIZATION_CODE: &str = "authorization_code";
+/// `grant_type` of RFC 8628.
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A request for a token.
 #[derive(Debug)]
@@ -29,6 +35,32 @@ pub enum Grant {
     ClientCredentials(ClientAuthentication),
     /// Another token.
     TokenExchange(Exchange),
+    /// A code that came by a person's browser.
+    AuthorizationCode(CodeRedemption),
+    /// The code of a device.
+    DeviceCode(DeviceRedemption),
+}
+
+/// An authorization code and what goes with it (RFC 6749 section 4.1.3).
+#[derive(Debug)]
+pub struct CodeRedemption {
+    /// Who presents it.
+    pub client: ClaimedClient,
+    /// The code.
+    pub code: SecretString,
+    /// Where it came to.
+    pub redirect_uri: String,
+    /// What only whoever asked for it has.
+    pub verifier: CodeVerifier,
+}
+
+/// A device's code (RFC 8628 section 3.4).
+#[derive(Debug)]
+pub struct DeviceRedemption {
+    /// Who presents it.
+    pub client: ClaimedClient,
+    /// The code.
+    pub device_code: SecretString,
 }
 
 /// A token that is given for another.
@@ -106,14 +138,35 @@ impl TokenRequest {
                 }
                 Grant::TokenExchange(Exchange::read(form)?)
             }
+            AUTHORIZATION_CODE => Grant::AuthorizationCode(CodeRedemption {
+                client: ClaimedClient::of(client.as_ref(), form)?,
+                code: SecretString::from(form.required("code")?),
+                redirect_uri: form.required("redirect_uri")?.to_owned(),
+                verifier: CodeVerifier::parse(form.required("code_verifier")?)
+                    .ok_or_else(|| OAuthError::request("code_verifier has not the form of RFC 7636"))?,
+            }),
+            DEVICE_CODE => Grant::DeviceCode(DeviceRedemption {
+                client: ClaimedClient::of(client.as_ref(), form)?,
+                device_code: SecretString::from(form.required("device_code")?),
+            }),
             _ => {
                 return Err(OAuthError::new(
                     ErrorCode::UnsupportedGrantType,
-                    format!("grant_type must be {CLIENT_CREDENTIALS} or {TOKEN_EXCHANGE}"),
+                    format!(
+                        "grant_type must be {CLIENT_CREDENTIALS}, {AUTHORIZATION_CODE}, {DEVICE_CODE} or {TOKEN_EXCHANGE}"
+                    ),
                 ));
             }
         };
         Ok(Self { grant, options: TokenOptions::read(form)? })
+    }
+}
+
+impl Target {
+    pub(crate) fn read(form: &Form) -> Vec<Self> {
+        let resources = form.all("resource").map(|uri| Self::Resource(uri.to_owned()));
+        let audiences = form.all("audience").map(|name| Self::Audience(name.to_owned()));
+        resources.chain(audiences).collect()
     }
 }
 
@@ -145,8 +198,6 @@ fn token_type(given: &str, parameter: &str) -> Result<(), OAuthError> {
 impl TokenOptions {
     fn read(form: &Form) -> Result<Self, OAuthError> {
         let text = |name: &str| form.get(name).map(str::to_owned);
-        let resources = form.all("resource").map(|uri| Target::Resource(uri.to_owned()));
-        let audiences = form.all("audience").map(|name| Target::Audience(name.to_owned()));
         Ok(Self {
             scope: form.get("scope").map(str::parse).transpose()?,
             expires_in: form.get("expires_in").map(seconds).transpose()?,
@@ -155,7 +206,7 @@ impl TokenOptions {
             metadata: form.get("metadata").map(labels::read).transpose()?.unwrap_or_default(),
             provider: text("provider"),
             provider_scope: form.get("provider_scope").map(str::parse).transpose()?,
-            targets: resources.chain(audiences).collect(),
+            targets: Target::read(form),
             owner: owner(form)?,
         })
     }
@@ -171,7 +222,7 @@ fn owner(form: &Form) -> Result<Option<Owner>, OAuthError> {
     }
 }
 
-fn seconds(text: &str) -> Result<u64, OAuthError> {
+pub(crate) fn seconds(text: &str) -> Result<u64, OAuthError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()

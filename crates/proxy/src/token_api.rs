@@ -58,6 +58,13 @@ pub fn reason_of(code: ErrorCode) -> &'static str {
         ErrorCode::InvalidTarget => "oauth_invalid_target",
         ErrorCode::InvalidToken => "oauth_invalid_token",
         ErrorCode::InsufficientScope => "oauth_insufficient_scope",
+        ErrorCode::AccessDenied => "oauth_access_denied",
+        ErrorCode::UnsupportedResponseType => "oauth_unsupported_response_type",
+        ErrorCode::LoginRequired => "oauth_login_required",
+        ErrorCode::ConsentRequired => "oauth_consent_required",
+        ErrorCode::AuthorizationPending => "oauth_authorization_pending",
+        ErrorCode::SlowDown => "oauth_slow_down",
+        ErrorCode::ExpiredToken => "oauth_expired_token",
         ErrorCode::NotFound => "oauth_not_found",
         ErrorCode::Conflict => "oauth_conflict",
         ErrorCode::MethodNotAllowed => "oauth_method_not_allowed",
@@ -185,7 +192,7 @@ fn metadata(api: &Api<'_>) -> Result<Answer, Fault> {
         api.snapshot.clusters().iter().flat_map(|cluster| cluster.scopes_supported()).cloned().collect();
     scopes.sort_unstable();
     scopes.dedup();
-    let document = serde_json::to_vec(&ServerMetadata::new(issuer, scopes));
+    let document = serde_json::to_vec(&ServerMetadata::new(issuer, scopes, false));
     document.map(Answer::public).map_err(|error| Fault::internal(error.to_string()))
 }
 

@@ -46,6 +46,10 @@ pub(crate) async fn token(
             let (presenter, act) = exchanged(api, exchange).await?;
             (presenter, act, Some(ACCESS_TOKEN_TYPE))
         }
+        Grant::AuthorizationCode(_) | Grant::DeviceCode(_) => {
+            let why = "this service asks nobody: it has no clients of its own (tokens.authorization)";
+            return Err(Fault::new(ErrorCode::UnsupportedGrantType, why));
+        }
     };
     let identity = presenter.identity();
     entry.caller(identity);

@@ -17,6 +17,9 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Option<Url>,
     pub(crate) introspection_endpoint: Option<Url>,
     pub(crate) token_endpoint: Option<Url>,
+    pub(crate) authorization_endpoint: Option<Url>,
+    /// Whether `iss` is in what a browser brings back (RFC 9207 section 3).
+    pub(crate) names_issuer_in_answers: bool,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +28,9 @@ struct Document {
     jwks_uri: Option<Url>,
     introspection_endpoint: Option<Url>,
     token_endpoint: Option<Url>,
+    authorization_endpoint: Option<Url>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 /// Fetches the document of `issuer`, whose parsed form is `base`, at `now` by the monotonic clock: first where OIDC puts it, then, if nothing
@@ -63,8 +69,10 @@ fn read(
         fetched_at: now,
         jwks_uri: document.jwks_uri,
         introspection_endpoint: document.introspection_endpoint,
-        // Judged by whoever uses it: keys are worth having without it.
+        // Both are judged by whoever uses them: keys are worth having without.
         token_endpoint: document.token_endpoint,
+        authorization_endpoint: document.authorization_endpoint,
+        names_issuer_in_answers: document.authorization_response_iss_parameter_supported,
     })
 }
 

@@ -5,7 +5,8 @@
 //! and algorithms, keys, audiences and types all come from that provider's configuration and documents (RFC 8725).
 //!
 //! [`Providers::client_credentials`] gets a client its own token with the credentials that it gave, and
-//! [`Providers::recall`] reads claims that were verified earlier under the rules of now.
+//! [`Providers::recall`] reads claims that were verified earlier under the rules of now. [`Providers::log_in`] ends a person's login by
+//! browser, for which [`Providers::login_address`] is the beginning.
 //!
 //! Keys are fetched ahead of time and kept fresh by [`Providers::run`]; a provider that is down leaves its last keys in
 //! use, for [`ProviderConfig::max_stale`] at most. Verified tokens belong in a [`TokenCache`], which forgets them at expiry and when a key is withdrawn.
@@ -44,6 +45,7 @@ mod identity;
 mod introspection;
 mod jwk;
 mod jws;
+mod login;
 mod provider;
 mod providers;
 mod rediscovery;
@@ -60,6 +62,7 @@ pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use config::{ClaimNames, IntrospectionConfig, KeySource, ProviderConfig};
 pub use error::{ConfigError, FetchError, TokenError};
 pub use identity::Identity;
+pub use login::{Login, LoginAnswer, LoginError, LoginRequest};
 pub use providers::Providers;
 pub use relay::{ClientProof, ProviderRefusal, RelayError};
 pub use status::ProviderStatus;

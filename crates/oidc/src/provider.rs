@@ -114,7 +114,7 @@ impl Provider {
     pub(crate) async fn check_jwt(
         self: &Arc<Self>,
         token: &BearerToken,
-        jws: Jws<'_>,
+        mut jws: Jws<'_>,
     ) -> Result<Identity, TokenError> {
         if self.config.keys == KeySource::IntrospectionOnly {
             return self.introspect(token).await.map(|identity| (*identity).clone());
@@ -126,17 +126,10 @@ impl Provider {
         // Claims before the signature: neither a fetch nor a signature check is spent on a token that is refused anyway.
         let now = self.clock.unix();
         let names = (&self.name, &self.issuer);
+        let claims = std::mem::take(&mut jws.claims);
         let mut identity =
-            validation::claims(&self.config, names, jws.typ.as_deref(), jws.claims, now, Source::Token)?;
-        let fetched_at = self.health().fetched_at;
-        let keys_last = self.keys_last(fetched_at).ok_or(TokenError::ProviderUnavailable)?;
-        let signed = Signed {
-            algorithm: jws.algorithm,
-            key_id: jws.key_id.as_deref(),
-            message: jws.signing_input,
-            signature: &jws.signature,
-        };
-        self.verify(&signed).await?;
+            validation::claims(&self.config, names, jws.typ.as_deref(), claims, now, Source::Token)?;
+        let keys_last = self.verify_fresh(&Signed::of(&jws)).await?;
         // Who caches the result asks again when the keys that gave it are too old.
         identity.fresh_until = identity.fresh_until.min(now.saturating_add(keys_last.as_secs()));
 
@@ -145,6 +138,22 @@ impl Provider {
             identity.fresh_until = identity.fresh_until.min(active.fresh_until);
         }
         Ok(identity)
+    }
+
+    /// Checks the signature of a token that is no access token, and nothing else of it.
+    pub(crate) async fn check_signature(self: &Arc<Self>, jws: &Jws<'_>) -> Result<(), TokenError> {
+        if !self.config.algorithms.contains(&jws.algorithm) {
+            return Err(TokenError::AlgorithmNotAllowed);
+        }
+        self.verify_fresh(&Signed::of(jws)).await.map(drop)
+    }
+
+    /// Checks a signature with keys that are not too old: how long they still count.
+    async fn verify_fresh(self: &Arc<Self>, signed: &Signed<'_>) -> Result<Duration, TokenError> {
+        let fetched_at = self.health().fetched_at;
+        let keys_last = self.keys_last(fetched_at).ok_or(TokenError::ProviderUnavailable)?;
+        self.verify(signed).await?;
+        Ok(keys_last)
     }
 
     async fn verify(self: &Arc<Self>, signed: &Signed<'_>) -> Result<(), TokenError> {
@@ -226,7 +235,16 @@ struct Signed<'a> {
     signature: &'a [u8],
 }
 
-impl Signed<'_> {
+impl<'a> Signed<'a> {
+    fn of(jws: &'a Jws<'_>) -> Self {
+        Self {
+            algorithm: jws.algorithm,
+            key_id: jws.key_id.as_deref(),
+            message: jws.signing_input,
+            signature: &jws.signature,
+        }
+    }
+
     fn verdict(&self, keys: &KeySet) -> Verdict {
         keys.verify(self.algorithm, self.key_id, self.message, self.signature)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use crate::discovery::is_secure;
 use crate::provider::Provider;
@@ -142,15 +143,6 @@ async fn ask(
     scope: Option<&str>,
     max_length: usize,
 ) -> Result<BearerToken, RelayError> {
-    // Whoever has no credentials at all can make the proxy call the provider: no more than a few at once, and no queue.
-    let _turn = provider.relays.try_acquire().map_err(|_| RelayError::Busy)?;
-    let metadata = provider.known_metadata().await.map_err(RelayError::Unavailable)?;
-    let url = metadata
-        .token_endpoint
-        .as_ref()
-        .filter(|url| is_secure(url, provider.config.allow_http))
-        .ok_or(RelayError::NoTokenEndpoint)?;
-
     let mut fields = vec![("grant_type", "client_credentials")];
     fields.extend(scope.map(|scope| ("scope", scope)));
     let mut authorization = None;
@@ -165,13 +157,37 @@ async fn ask(
             fields.push(("client_assertion", assertion));
         }
     }
+    token_endpoint(provider, &fields, authorization, max_length).await.map(|answer| answer.access_token)
+}
+
+/// What a token endpoint issued. Nothing of it is checked.
+pub(crate) struct Answer {
+    pub(crate) access_token: BearerToken,
+    pub(crate) id_token: Option<Zeroizing<String>>,
+}
+
+/// Posts to the token endpoint of a provider.
+pub(crate) async fn token_endpoint(
+    provider: &Provider,
+    fields: &[(&str, &str)],
+    authorization: Option<&HeaderValue>,
+    max_length: usize,
+) -> Result<Answer, RelayError> {
+    // Whoever has no credentials at all can make the proxy call the provider: no more than a few at once, and no queue.
+    let _turn = provider.relays.try_acquire().map_err(|_| RelayError::Busy)?;
+    let metadata = provider.known_metadata().await.map_err(RelayError::Unavailable)?;
+    let url = metadata
+        .token_endpoint
+        .as_ref()
+        .filter(|url| is_secure(url, provider.config.allow_http))
+        .ok_or(RelayError::NoTokenEndpoint)?;
     let response = provider
         .http
-        .post_form(url, &fields, authorization)
+        .post_form(url, fields, authorization)
         .await
         .map_err(|error| RelayError::Unavailable(error.into()))?;
     match response.status {
-        StatusCode::OK => token(&response.body, max_length),
+        StatusCode::OK => tokens(&response.body, max_length),
         status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
             Err(refusal(&response.body, status))
         }
@@ -179,14 +195,16 @@ async fn ask(
     }
 }
 
-fn token(body: &[u8], max_length: usize) -> Result<BearerToken, RelayError> {
+fn tokens(body: &[u8], max_length: usize) -> Result<Answer, RelayError> {
     let answer = strict_json::object(body).map_err(|_| RelayError::Unusable("it is no JSON object"))?;
     if !member(&answer, "token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
         return Err(RelayError::Unusable("its token is no bearer token"));
     }
     let token = member(&answer, "access_token").ok_or(RelayError::Unusable("it has no access_token"))?;
-    BearerToken::new(token.as_bytes(), max_length)
-        .map_err(|_| RelayError::Unusable("its access_token is malformed or too long"))
+    let access_token = BearerToken::new(token.as_bytes(), max_length)
+        .map_err(|_| RelayError::Unusable("its access_token is malformed or too long"))?;
+    let id_token = member(&answer, "id_token").map(|token| Zeroizing::new(token.to_owned()));
+    Ok(Answer { access_token, id_token })
 }
 
 fn refusal(body: &[u8], status: StatusCode) -> RelayError {

@@ -143,7 +143,7 @@ fn purpose(
 }
 
 /// `aud`: one string or an array of strings (RFC 7519 section 4.1.3).
-fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenError> {
+pub(crate) fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenError> {
     match claims.get("aud") {
         None => Ok(Vec::new()),
         Some(Value::String(audience)) => Ok(vec![audience.as_str().into()]),
@@ -156,7 +156,7 @@ fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenError> {
 }
 
 /// Checks `exp`, `nbf` and `iat`; gives the end of the token and the end of believing it.
-fn times(
+pub(crate) fn times(
     leeway: Duration,
     claims: &Map<String, Value>,
     now: u64,
@@ -187,7 +187,7 @@ fn times(
     Ok((expires_at, expires_at.min(limit)))
 }
 
-fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, TokenError> {
+pub(crate) fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, TokenError> {
     match claims.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),

@@ -4,6 +4,7 @@
 mod attacks;
 mod introspection;
 mod keys;
+mod login;
 mod refresh;
 mod relay;
 mod shapes;

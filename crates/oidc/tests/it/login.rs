@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_lc_rs::rsa::KeySize;
 use http::StatusCode;
 use jsonwebtoken::Algorithm;
 use oidc::{Login, LoginAnswer, LoginError, LoginRequest, RelayError, TokenError};
@@ -144,7 +145,10 @@ async fn an_id_token_must_be_of_this_login() {
         (with("iat", json!(NOW + 3600)), Some(TokenError::NotYetValid)),
         (with("sub", Value::Null), Some(TokenError::Malformed)),
         (with("sub", json!("")), Some(TokenError::MissingClaim("sub".to_owned()))),
-        (TestKey::rsa("k1").sign(Algorithm::RS256, &good), Some(TokenError::BadSignature)),
+        (
+            TestKey::new_rsa(KeySize::Rsa2048).named("k1").sign(Algorithm::RS256, &good),
+            Some(TokenError::BadSignature),
+        ),
         (
             format!("{}.", unsigned(r#"{"alg":"none"}"#, &good.to_string())),
             Some(TokenError::AlgorithmNotAllowed),

@@ -22,8 +22,23 @@ pub(crate) enum XtaskError {
     Step { step: String, reason: String, logs: String },
     #[error("cannot write {path}: {source}")]
     Write { path: String, source: std::io::Error },
+    #[error("cannot read {path}: {source}")]
+    Read { path: String, source: std::io::Error },
+    #[error("`cargo metadata` printed what is no JSON: {0}")]
+    Metadata(serde_json::Error),
+    #[error(
+        "there are changes that are not committed, so a release could not be made again; \
+         commit them, or say --allow-dirty"
+    )]
+    Dirty,
+    #[error("two builds of the same commit differ:\n{sums}")]
+    NotReproducible { sums: String },
     #[error("port {port} is wanted twice: by {first} and by {second}; choose different ports")]
     SamePort { port: u16, first: &'static str, second: &'static str },
+    #[error(
+        "{program} is not there, and the load is sent with it: install the package {package}, or run this with --install"
+    )]
+    Missing { program: &'static str, package: &'static str },
     #[error("no testbed is running; start one with `cargo xtask testbed up`")]
     NotRunning,
     #[error(
@@ -39,11 +54,19 @@ impl XtaskError {
     /// The exit status, as the help text states them.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Failed { .. } | Self::FailedWithOutput { .. } | Self::Step { .. } | Self::NotRunning => 1,
+            Self::Failed { .. }
+            | Self::FailedWithOutput { .. }
+            | Self::Step { .. }
+            | Self::Dirty
+            | Self::NotReproducible { .. }
+            | Self::NotRunning => 1,
             Self::Runtime(_)
             | Self::Testbed(_)
             | Self::Spawn { .. }
+            | Self::Read { .. }
             | Self::Write { .. }
+            | Self::Missing { .. }
+            | Self::Metadata(_)
             | Self::Outdated => 3,
             Self::SamePort { .. } => 2,
             Self::Interrupted => 130,

@@ -1,7 +1,5 @@
 //! `cargo xtask fuzz`.
 
-use std::path::Path;
-
 use clap::{Args, ValueEnum};
 
 use crate::Result;
@@ -48,9 +46,9 @@ pub(crate) async fn run(args: &FuzzArgs) -> Result<()> {
         arguments.extend(["--exact", &target]);
     }
     let run = cargo(&arguments)
-        .env("FUZZ_SEED", Path::new(&seed))
-        .env("FUZZ_SECONDS", Path::new(&args.seconds.to_string()))
-        .env("FUZZ_TARGET", Path::new(&target));
+        .env("FUZZ_SEED", &seed)
+        .env("FUZZ_SECONDS", args.seconds.to_string())
+        .env("FUZZ_TARGET", &target);
     run.run().await
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod dist;
 #[cfg(test)]
 mod docs;
 mod error;
@@ -83,6 +84,15 @@ enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Bench(bench::BenchCommand),
 
+    /// Builds a release: static programs, an archive, Debian packages, bills of materials, checksums.
+    ///
+    /// For the processor of this machine, with musl. Needed: `musl-gcc` (Debian: `musl-tools`), `dpkg-deb`, GNU tar.
+    #[command(
+        after_help = "Examples:\n  cargo xtask dist\n  cargo xtask dist --verify --out /var/tmp/verify    the same \
+        commit twice, compared byte by byte"
+    )]
+    Dist(dist::DistArgs),
+
     /// Feeds what reads requests with changed attacks, until the time is up or a promise is broken.
     ///
     /// Needs no testbed. What fails prints its seed and input; the seed repeats the run.
@@ -120,6 +130,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => Box::pin(demo::run(&args)).await,
             Command::Test(args) => Box::pin(or_interrupt(test::run(&args))).await,
             Command::Fuzz(args) => or_interrupt(fuzz::run(&args)).await,
+            Command::Dist(args) => Box::pin(or_interrupt(dist::run(&args))).await,
             Command::Lint => or_interrupt(test::lint()).await,
             Command::Bench(command) => or_interrupt(bench::run(&command)).await,
             Command::Testbed(command) => or_interrupt(testbed_command::run(&command)).await,

@@ -55,7 +55,7 @@ async fn lay_out(name: &str, release: &Release, built: &Built, third_party: &str
     ] {
         files::copy(&completions.join(file), &share.join(place))?;
     }
-    files::copy(&source.join("CHANGELOG.md"), &doc.join("changelog"))?;
+    files::copy(&source.join("CHANGELOG.md"), &doc.join("CHANGELOG.md"))?;
     files::write(&doc.join("THIRD-PARTY"), third_party)?;
     compress(&doc).await?;
     files::copy(&debian.join("copyright"), &doc.join("copyright"))?;
@@ -80,7 +80,7 @@ async fn lay_out(name: &str, release: &Release, built: &Built, third_party: &str
     Ok(())
 }
 
-/// Compresses each file of a folder, as Debian's policy has it for manual pages and change logs.
+/// Compresses each file of a folder, as Debian's policy has it for manual pages and long texts.
 async fn compress(folder: &Path) -> Result<()> {
     let paths: Vec<String> =
         files::entries(folder)?.iter().map(|path| files::relative(path, folder)).collect();

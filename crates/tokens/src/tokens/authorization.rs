@@ -1,16 +1,19 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::{Inner, Issued, Tokens, TokensError};
+use super::{Inner, Issued, Tokens, TokensError, after};
 use crate::{
     Allowed, Authorization, AuthorizationId, AuthorizationState, Change, GrantCode, Grounds, Kept, Party,
     StoreError, Terms, Token, TokenId, UserCode, Version, Way,
 };
 
-/// How many authorizations can be under way. Strangers can begin them at will, so there is an end.
-const MAX_AUTHORIZATIONS: usize = 10_000;
+/// How many devices can wait for a person. Strangers can begin that at will, and each code that waits can be guessed.
+const MAX_WAITING: usize = 1000;
+/// How many authorizations are kept, most of them to know their codes again.
+const MAX_AUTHORIZATIONS: usize = 100_000;
 
 /// Why no token comes of an authorization.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -32,7 +35,7 @@ pub enum NotAuthorized {
     Redeemed(TokenId),
 }
 
-/// What a device, or somebody at a browser, decided.
+/// What a person decided.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// The client may have it.
@@ -42,7 +45,7 @@ pub enum Verdict {
 }
 
 impl Tokens {
-    /// Begins an authorization; with `state`, one that has come further already.
+    /// Begins an authorization that is good for so long from now; with `state`, one that has come further already.
     ///
     /// # Errors
     /// [`TokensError::TooManyAuthorizations`] if too many are under way.
@@ -52,12 +55,13 @@ impl Tokens {
         client_id: Box<str>,
         way: Way,
         state: AuthorizationState,
-        expires_at: Timestamp,
+        (now, lifetime): (Timestamp, Duration),
     ) -> Result<(), TokensError> {
+        let expires_at = after(now, lifetime)?;
         let digest = code.digest();
         let id = AuthorizationId::of(&digest);
         let authorization = Authorization { id, digest, client_id, way, expires_at, state };
-        self.write(move |inner| begin(inner, authorization.clone())).await
+        self.write(move |inner| begin(inner, authorization.clone(), now)).await
     }
 
     /// The authorization of this code, which another process may just have begun.
@@ -115,10 +119,16 @@ impl Tokens {
     }
 }
 
-async fn begin(inner: Arc<Inner>, authorization: Authorization) -> Result<(), TokensError> {
-    let under_way =
-        inner.kept.all().iter().filter(|(kept, _)| matches!(**kept, Kept::Authorization(_))).count();
-    if under_way >= MAX_AUTHORIZATIONS {
+async fn begin(inner: Arc<Inner>, authorization: Authorization, now: Timestamp) -> Result<(), TokensError> {
+    let (mut waiting, mut all) = (0, 0);
+    for (kept, _) in inner.kept.all() {
+        if let Kept::Authorization(known) = &*kept {
+            all += 1;
+            waiting += usize::from(known.state == AuthorizationState::Waiting && known.expires_at > now);
+        }
+    }
+    let is_waiting = authorization.state == AuthorizationState::Waiting;
+    if all >= MAX_AUTHORIZATIONS || (is_waiting && waiting >= MAX_WAITING) {
         return Err(TokensError::TooManyAuthorizations);
     }
     inner.keep(Kept::Authorization(authorization), None).await

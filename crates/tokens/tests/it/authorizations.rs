@@ -42,8 +42,7 @@ async fn code(tokens: &Tokens, consent: &Consent, now: Timestamp) -> GrantCode {
     let code = GrantCode::generate().unwrap();
     let way = Way::Code { redirect_uri: "https://agent.example/cb".into(), challenge: "c".into() };
     let state = AuthorizationState::Allowed(Box::new(allowed(consent)));
-    let end = now.checked_add(seconds(60)).unwrap();
-    tokens.begin_authorization(&code, AGENT.into(), way, state, end).await.unwrap();
+    tokens.begin_authorization(&code, AGENT.into(), way, state, (now, seconds(60))).await.unwrap();
     code
 }
 
@@ -132,11 +131,11 @@ async fn a_device_waits_for_a_person() {
         let way =
             Way::Device { user_code: user_code.clone(), scopes: None, clusters: vec![], lifetime: None };
         let state = AuthorizationState::Waiting;
-        tokens.begin_authorization(&code, AGENT.into(), way, state, at(600)).await.unwrap();
-        code
+        let begun = tokens.begin_authorization(&code, AGENT.into(), way, state, (at(0), seconds(600))).await;
+        begun.map(|()| code)
     };
     let user_code = UserCode::generate().unwrap();
-    let code = begin(&user_code).await;
+    let code = begin(&user_code).await.unwrap();
     assert_eq!(refused(redeem(&tokens, &code, &consent, at(1)).await), NotAuthorized::Waiting);
     assert!(tokens.waiting_for(&user_code, at(600)).is_none());
     assert!(tokens.waiting_for(&UserCode::generate().unwrap(), at(1)).is_none());
@@ -149,11 +148,17 @@ async fn a_device_waits_for_a_person() {
     redeem(&tokens, &code, &consent, at(3)).await.unwrap();
 
     let user_code = UserCode::generate().unwrap();
-    let code = begin(&user_code).await;
+    let code = begin(&user_code).await.unwrap();
     let waiting = tokens.waiting_for(&user_code, at(1)).unwrap();
     tokens.decide_authorization(&waiting.id, no, at(2)).await.unwrap();
     assert!(tokens.decide_authorization(&waiting.id, yes, at(2)).await.is_err());
     assert_eq!(refused(redeem(&tokens, &code, &consent, at(3)).await), NotAuthorized::Denied);
+
+    // Strangers cannot fill the store, nor raise the odds of guessing.
+    for _ in 0..1000 {
+        begin(&UserCode::generate().unwrap()).await.unwrap();
+    }
+    assert!(matches!(begin(&user_code).await, Err(TokensError::TooManyAuthorizations)));
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ pub(crate) enum XtaskError {
     Dirty,
     #[error("two builds of the same commit differ:\n{sums}")]
     NotReproducible { sums: String },
+    #[error("the chart takes the values {values}, which it must refuse")]
+    NotRefused { values: String },
     #[error("port {port} is wanted twice: by {first} and by {second}; choose different ports")]
     SamePort { port: u16, first: &'static str, second: &'static str },
     #[error(
@@ -59,6 +61,7 @@ impl XtaskError {
             | Self::Step { .. }
             | Self::Dirty
             | Self::NotReproducible { .. }
+            | Self::NotRefused { .. }
             | Self::NotRunning => 1,
             Self::Runtime(_)
             | Self::Testbed(_)

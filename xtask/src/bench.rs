@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what the release proxy costs in CPU time and memory.
 
+mod peers;
+
 use clap::{Args, Subcommand};
 use testbed::Progress;
 
@@ -12,6 +14,11 @@ pub(crate) enum BenchCommand {
     Bodies(BodiesArgs),
     /// Sends searches, one after the other on each of 1 and 16 connections.
     Requests(RequestsArgs),
+    /// Sends the same requests through the proxy and through nginx, HAProxy, Envoy, Apache and oauth2-proxy.
+    ///
+    /// Writes tables and chart into docs/performance.md. Says at the start how long it will take. A peer that is not
+    /// installed is left out; h2load, which sends the load, is needed.
+    Peers(peers::PeersArgs),
 }
 
 #[derive(Debug, Args)]
@@ -30,13 +37,16 @@ pub(crate) struct RequestsArgs {
 
 /// Builds the proxy and measures it. Fails if the measurement does.
 pub(crate) async fn run(command: &BenchCommand) -> Result<()> {
-    let program = demo::build::proxy(false, &Progress::plain()).await?;
-    let (what, count) = match command {
-        BenchCommand::Bodies(args) => ("bodies", args.gigabytes),
-        BenchCommand::Requests(args) => ("requests", args.count),
+    if let BenchCommand::Peers(args) = command {
+        peers::prepare(args).await?;
+    }
+    let program = demo::build::proxy(false, &Progress::plain()).await?.display().to_string();
+    let what = match command {
+        BenchCommand::Bodies(args) => vec!["bodies".to_owned(), program, args.gigabytes.to_string()],
+        BenchCommand::Requests(args) => vec!["requests".to_owned(), program, args.count.to_string()],
+        BenchCommand::Peers(args) => peers::arguments(args, program)?,
     };
-    let (program, count) = (program.display().to_string(), count.to_string());
-    let measure =
-        ["run", "--quiet", "--package", "e2e", "--example", "measure", "--", what, &program, &count];
+    let measure = ["run", "--quiet", "--package", "e2e", "--example", "measure", "--"];
+    let measure: Vec<String> = measure.map(str::to_owned).into_iter().chain(what).collect();
     cargo(&measure).run().await
 }

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Version, header};
@@ -186,11 +186,20 @@ impl Client {
 
     /// A TLS connection.
     pub async fn connect(&self) -> TlsStream<TcpStream> {
-        let stream = TcpStream::connect(self.address).await.expect("the proxy accepts");
+        self.try_connect().await.expect("the proxy accepts")
+    }
+
+    /// As [`Self::connect`], where it may fail.
+    ///
+    /// # Errors
+    ///
+    /// When nobody accepts, or the handshake fails.
+    pub async fn try_connect(&self) -> io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(self.address).await?;
         // Otherwise a body waits for the acknowledgement of its head on a connection that has been used before.
-        stream.set_nodelay(true).expect("a socket option is set");
+        stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").expect("a name");
-        TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.expect("the handshake succeeds")
+        TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await
     }
 }
 

@@ -32,6 +32,7 @@ pub struct StandInProvider {
 struct State {
     key: EncodingKey,
     jwk: Value,
+    public_key: String,
     fetches: usize,
     down: bool,
     introspection: Option<Value>,
@@ -45,19 +46,25 @@ impl std::fmt::Debug for State {
     }
 }
 
-fn new_key(kid: &str) -> (EncodingKey, Value) {
+fn new_key(kid: &str) -> (EncodingKey, Value, String) {
     let key = KeyPair::generate(KeySize::Rsa2048).expect("an RSA key");
     let public = key.public_key();
     let encoded = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
     let modulus = encoded(public.modulus().big_endian_without_leading_zero());
     let exponent = encoded(public.exponent().big_endian_without_leading_zero());
     let der = key.as_der().expect("the key can be encoded");
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        data_encoding::BASE64.encode(der.as_ref())
-    );
-    let encoding = EncodingKey::from_rsa_pem(pem.as_bytes()).expect("the key can be used");
-    (encoding, json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": modulus, "e": exponent}))
+    let encoding =
+        EncodingKey::from_rsa_pem(pem("PRIVATE KEY", der.as_ref()).as_bytes()).expect("the key can be used");
+    let public_der = public.as_der().expect("the key can be encoded");
+    let jwk = json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": modulus, "e": exponent});
+    (encoding, jwk, pem("PUBLIC KEY", public_der.as_ref()))
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = data_encoding::BASE64.encode(der);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 impl StandInProvider {
@@ -65,10 +72,11 @@ impl StandInProvider {
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (key, jwk) = new_key("key-1");
+        let (key, jwk, public_key) = new_key("key-1");
         let state = Arc::new(Mutex::new(State {
             key,
             jwk,
+            public_key,
             fetches: 0,
             down: false,
             introspection: None,
@@ -103,10 +111,11 @@ impl StandInProvider {
 
     /// Replaces the key by a new one with this id.
     pub fn rotate(&self, kid: &str) {
-        let (key, jwk) = new_key(kid);
+        let (key, jwk, public_key) = new_key(kid);
         let mut state = self.state.lock().expect("no test panicked here");
         state.key = key;
         state.jwk = jwk;
+        state.public_key = public_key;
     }
 
     /// Answers everything with 503 while `down`.
@@ -134,6 +143,11 @@ impl StandInProvider {
     /// The public key as PEM-less JWK.
     pub fn jwk(&self) -> Value {
         self.state.lock().expect("no test panicked here").jwk.clone()
+    }
+
+    /// The public key in PEM, as `SubjectPublicKeyInfo`.
+    pub fn public_key(&self) -> String {
+        self.state.lock().expect("no test panicked here").public_key.clone()
     }
 
     /// A good token of these scopes for client `tester` and audience `opensearch-proxy`.

@@ -5,6 +5,9 @@
 
 #![expect(clippy::expect_used, reason = "a measurement that cannot run should say so at once")]
 
+mod peers;
+mod usage;
+
 use std::{
     convert::Infallible,
     fmt::Write as _,
@@ -24,10 +27,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+use usage::Tree;
+
 /// What the proxy may use at most, whatever passes through it.
 const MEMORY_LIMIT_KIB: u64 = 64 * 1024;
-/// The unit of CPU times in /proc; the same on every Linux that Rust runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
 const PIECE: usize = 64 * 1024;
 const ROUNDS: usize = 5;
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -45,24 +48,8 @@ impl Drop for Measured {
 }
 
 impl Measured {
-    fn read(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).expect("the proxy runs, on Linux")
-    }
-
-    /// User and system time so far, in seconds.
-    fn cpu(&self) -> f64 {
-        let stat = self.read("stat");
-        // The name in parentheses may hold spaces; what follows begins with the third field (proc_pid_stat(5)).
-        let fields = stat.rsplit_once(')').expect("a name").1;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(|t| t.parse::<f64>().expect("a number"));
-        ticks.sum::<f64>() / TICKS_PER_SECOND
-    }
-
-    /// A line of /proc/PID/status, in KiB.
-    fn memory(&self, key: &str) -> u64 {
-        let status = self.read("status");
-        let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("a line of this key");
-        line.trim_matches(|c: char| !c.is_ascii_digit()).parse().expect("a number")
+    fn usage(&self) -> Tree {
+        Tree::of(self.0.id())
     }
 }
 
@@ -165,22 +152,22 @@ async fn send_bulk(client: &Client, token: &str, bytes: u64, chunked: bool) -> u
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 async fn bodies(proxy: &Measured, client: &Client, token: &str, gigabytes: u64) -> ExitCode {
-    println!("resident before: {:.1} MiB", proxy.memory("VmRSS:") as f64 / 1024.0);
+    println!("resident before: {:.1} MiB", proxy.usage().resident() as f64 / 1024.0);
     for (name, chunked) in [("chunked", true), ("content-length", false)] {
-        let (cpu, begin) = (proxy.cpu(), Instant::now());
+        let (cpu, begin) = (proxy.usage().cpu(), Instant::now());
         let sending = send_bulk(client, token, gigabytes * 1_000_000_000, chunked);
         let sent =
             tokio::time::timeout(BODY_LIMIT, sending).await.expect("the bulk ends in time") as f64 / 1e9;
-        let (wall, cpu) = (begin.elapsed().as_secs_f64(), proxy.cpu() - cpu);
+        let (wall, cpu) = (begin.elapsed().as_secs_f64(), proxy.usage().cpu() - cpu);
         println!(
             "{name:<15} {sent:.2} GB  {:>6.0} MB/s  {:.2} CPU s/GB  resident {:.1} MiB, peak {:.1} MiB",
             sent * 1e3 / wall,
             cpu / sent,
-            proxy.memory("VmRSS:") as f64 / 1024.0,
-            proxy.memory("VmHWM:") as f64 / 1024.0,
+            proxy.usage().resident() as f64 / 1024.0,
+            proxy.usage().peak() as f64 / 1024.0,
         );
     }
-    if proxy.memory("VmHWM:") > MEMORY_LIMIT_KIB {
+    if proxy.usage().peak() > MEMORY_LIMIT_KIB {
         println!("the peak is over {} MiB", MEMORY_LIMIT_KIB / 1024);
         return ExitCode::FAILURE;
     }
@@ -193,14 +180,14 @@ async fn requests(proxy: &Measured, client: &Client, count: usize) -> ExitCode {
         let each = count.div_ceil(connections);
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            let cpu = proxy.cpu();
+            let cpu = proxy.usage().cpu();
             let mut running = tokio::task::JoinSet::new();
             for _ in 0..connections {
                 let client = client.clone();
                 running.spawn(async move { search(&client, each).await });
             }
             running.join_all().await;
-            rounds.push((proxy.cpu() - cpu) * 1e6 / (each * connections) as f64);
+            rounds.push((proxy.usage().cpu() - cpu) * 1e6 / (each * connections) as f64);
         }
         rounds.sort_by(f64::total_cmp);
         println!(
@@ -232,10 +219,23 @@ async fn search(client: &Client, count: usize) {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [what, program, count] = &arguments[..] else {
-        eprintln!("usage: measure bodies PROGRAM GIGABYTES | measure requests PROGRAM COUNT");
+    let [what, program, count, peers @ ..] = &arguments[..] else {
+        eprintln!(
+            "usage: measure bodies PROGRAM GIGABYTES | measure requests PROGRAM COUNT | measure peers PROGRAM \
+             SECONDS ROUNDS PEERS [PAGE]"
+        );
         return ExitCode::from(2);
     };
+    if let ("peers", [rounds, folder, page @ ..]) = (what.as_str(), peers) {
+        let plan = peers::Plan {
+            proxy: program.into(),
+            seconds: count.parse().expect("a number"),
+            rounds: rounds.parse().expect("a number"),
+            peers: folder.into(),
+            page: page.first().map(Into::into),
+        };
+        return peers::run(&plan).await;
+    }
     let count: usize = count.parse().expect("a number");
     let (provider, engine, files) = (StandInProvider::start().await, swallow().await, ProxyFiles::new());
     let config = stand_in_config(&files, &provider, &[&format!("http://{engine}")]);

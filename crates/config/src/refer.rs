@@ -91,6 +91,8 @@ impl Follower<'_, '_> {
                 self.findings.error(at, "is empty", "give the path of a file");
             } else if purpose == "write" {
                 self.output(&path, at);
+            } else if purpose == "folder" {
+                self.listed(&path, at);
             } else {
                 self.input(&path, at, purpose == "private");
             }
@@ -182,6 +184,19 @@ impl Follower<'_, '_> {
                     format!("{} is a directory", path.display()),
                     "give the path of a file",
                 );
+            }
+            Err(error) => self.unreadable(path, at, &error),
+        }
+    }
+
+    /// A folder whose files are read.
+    fn listed(&mut self, path: &Path, at: &At) {
+        self.references.files.push(path.to_owned());
+        match self.surroundings.inspect(path) {
+            Ok(Found::Directory) => {}
+            Ok(Found::File { .. }) => {
+                let cure = "give the path of a folder, or write the file under `files`";
+                self.findings.error(at, format!("{} is a file", path.display()), cure);
             }
             Err(error) => self.unreadable(path, at, &error),
         }

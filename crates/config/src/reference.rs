@@ -135,6 +135,7 @@ fn form(schema: View<'_>) -> String {
     let kind = match (target.text("x-file"), target.text("format")) {
         _ if target.is_secret() => "secret",
         (Some("write"), _) => "path of a file to write",
+        (Some("folder"), _) => "path of a folder",
         (Some(_), _) => "path of a file",
         (_, Some("uri")) => "URL",
         (_, Some("claim-path")) => "claim path",

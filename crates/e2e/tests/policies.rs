@@ -197,3 +197,95 @@ async fn a_set_with_a_fault_never_replaces_one_that_works() {
     assert_eq!(code(&world, &client, Method::GET, "/logs-a/_search", "").await, "not_permitted_by_policy");
     assert_eq!(code(&world, &client, Method::GET, "/logs-b/_search", "").await, "ok");
 }
+
+/// Starts a proxy with these lines after the usual configuration, and these files beside it.
+async fn world_of(files: &[(&str, &str)], extra: &str) -> StandIns {
+    let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
+    let beside = ProxyFiles::new();
+    for (name, text) in files {
+        std::fs::create_dir_all(beside.path(name).parent().unwrap()).unwrap();
+        beside.write(name, text);
+    }
+    let config = stand_in_config(&beside, &provider, &[&engine.url()]);
+    let proxy = RunningProxy::start(beside, &format!("{config}{extra}")).await;
+    StandIns { provider, engine, proxy }
+}
+
+const OPEN: &str = "@id(\"open\") permit(principal, action, resource);";
+
+#[tokio::test]
+async fn of_several_sets_each_must_allow_and_each_has_its_own_mode() {
+    let company = "@id(\"nobody sees people\") forbid(principal, action, resource in Index::\"logs-pii-*\");";
+    let team =
+        "@id(\"readers\") permit(principal, action in Action::\"read\", resource in Index::\"logs-*\");";
+    let files = [
+        ("company.cedar", format!("{OPEN}\n{company}")),
+        ("team.cedar", team.to_owned()),
+        (
+            "trial.cedar",
+            "@id(\"a only\") permit(principal, action, resource in Index::\"logs-a\");".to_owned(),
+        ),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let sets = "\
+policies:
+  sets:
+    - {name: company, files: [company.cedar]}
+    - {name: team, files: [team.cedar]}
+    - {name: trial, files: [trial.cedar], mode: log_only}
+";
+    let world = world_of(&files, sets).await;
+    let client = agent(&world, "admin:*");
+    let table = [
+        (Method::GET, "/logs-a/_search", "ok"),
+        (Method::GET, "/logs-b/_search", "ok"),
+        // What one set permits, another refuses.
+        (Method::GET, "/logs-pii-1/_search", "forbidden_by_policy"),
+        (Method::DELETE, "/logs-a", "not_permitted_by_policy"),
+    ];
+    for (method, path, expected) in table {
+        assert_eq!(code(&world, &client, method, path, "").await, expected, "{path}");
+    }
+    let reply = client.get("/metrics/_search").await;
+    assert!(reply.text().contains("no policy of the set `team` permits"), "{}", reply.text());
+    assert_eq!(client.get("/logs-b/_search").await.status, StatusCode::OK);
+    let record = world.proxy.last_audit().await;
+    assert_eq!(record["policies"], json!(["company/open", "team/readers"]), "{record}");
+    let told = record["policy_would_deny"].as_str().unwrap();
+    assert!(told.contains("no policy of the set `trial` permits"), "{told}");
+    assert_eq!(client.get("/logs-a/_search").await.status, StatusCode::OK);
+    let record = world.proxy.last_audit().await;
+    assert_eq!(record["policies"], json!(["company/open", "team/readers", "trial/a only"]), "{record}");
+}
+
+#[tokio::test]
+async fn a_folder_is_read_whole_and_a_fault_in_one_file_leaves_all_as_it_was() {
+    let forbid = "forbid(principal, action, resource in Index::\"logs-b\");";
+    let files = [("rules/open.cedar", OPEN), ("rules/b.cedar", forbid), ("rules/notes.txt", "none of it")];
+    let world = world_of(&files, "policies: {folder: rules}\n").await;
+    let client = agent(&world, "read:*");
+    assert_eq!(code(&world, &client, Method::GET, "/logs-a/_search", "").await, "ok");
+    assert_eq!(code(&world, &client, Method::GET, "/logs-b/_search", "").await, "forbidden_by_policy");
+    let folder = world.proxy.files().path("rules");
+    // A new file counts, and so does one that is gone.
+    world.proxy.files().write("rules/a.cedar", "forbid(principal, action, resource in Index::\"logs-a\");");
+    std::fs::remove_file(folder.join("b.cedar")).unwrap();
+    world.proxy.reloader().try_reload().await.unwrap();
+    assert_eq!(code(&world, &client, Method::GET, "/logs-a/_search", "").await, "forbidden_by_policy");
+    assert_eq!(code(&world, &client, Method::GET, "/logs-b/_search", "").await, "ok");
+    // A fault in one file, or no file at all, changes nothing.
+    world.proxy.files().write("rules/b.cedar", "forbid(principal, actoin, resource);");
+    std::fs::remove_file(folder.join("a.cedar")).unwrap();
+    let error = world.proxy.reloader().try_reload().await.unwrap_err();
+    let told = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<String>();
+    assert!(told.contains("b.cedar:1:19: found an invalid variable"), "{told}");
+    assert!(told.contains("1 | forbid(principal, actoin, resource);\n     |                   ^"), "{told}");
+    for file in ["open.cedar", "b.cedar"] {
+        std::fs::remove_file(folder.join(file)).unwrap();
+    }
+    assert!(world.proxy.reloader().try_reload().await.is_err(), "an empty folder would refuse everything");
+    assert_eq!(code(&world, &client, Method::GET, "/logs-a/_search", "").await, "forbidden_by_policy");
+    assert_eq!(code(&world, &client, Method::GET, "/logs-b/_search", "").await, "ok");
+}

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A text of policies, as of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Source {
     /// By what faults name it: a path or a name. What is after its last slash is the first part of the ids of its policies.
     pub name: String,
@@ -70,6 +70,11 @@ impl PolicySet {
     /// Everything that is wrong, in the order of the texts: the grammar, the types of the [schema](schema::text), ids given twice,
     /// templates, and tests of indices of which it cannot be told how a pattern is to be judged.
     pub fn parse(sources: &[Source]) -> Result<Self, Vec<Fault>> {
+        Self::parse_as(None, sources)
+    }
+
+    /// As [`Self::parse`], with the name of the set and a slash before each id, so that those of several sets differ.
+    pub fn parse_as(set: Option<&str>, sources: &[Source]) -> Result<Self, Vec<Fault>> {
         let texts: Vec<_> = sources.iter().map(Text::read).collect();
         let named =
             texts.iter().flatten().flat_map(|text| text.policies.policies().flat_map(actions)).collect();
@@ -77,7 +82,7 @@ impl PolicySet {
         let (mut policies, mut faults) = (Vec::new(), Vec::new());
         let mut by_id: HashMap<Arc<str>, &str> = HashMap::new();
         for (source, text) in sources.iter().zip(texts) {
-            let mut found = match text.and_then(|text| text.prepare(&validators)) {
+            let mut found = match text.and_then(|text| text.prepare(set, &validators)) {
                 Ok(ready) => {
                     let mut twice = Vec::new();
                     for (ready, place) in ready {
@@ -206,7 +211,11 @@ impl<'s> Text<'s> {
     }
 
     /// Each policy ready to be evaluated, with its place.
-    fn prepare(&self, validators: &Validators) -> Result<Vec<(Ready, Option<Place>)>, Vec<Fault>> {
+    fn prepare(
+        &self,
+        set: Option<&str>,
+        validators: &Validators,
+    ) -> Result<Vec<(Ready, Option<Place>)>, Vec<Fault>> {
         let Source { name, text } = self.source;
         let mut faults: Vec<Fault> = validators
             .written
@@ -220,7 +229,8 @@ impl<'s> Text<'s> {
         let file = name.rsplit('/').next().unwrap_or_default();
         let mut ready = Vec::new();
         for (number, policy) in numbered {
-            let id = policy.annotation("id").map_or_else(|| format!("{file}#{}", number + 1), str::to_owned);
+            let own = policy.annotation("id").map_or_else(|| format!("{file}#{}", number + 1), str::to_owned);
+            let id = set.map_or_else(|| own.clone(), |set| format!("{set}/{own}"));
             match prepare(&id, policy, &validators.evaluated) {
                 Ok(prepared) => ready.push((prepared, self.place(number))),
                 // What the author did wrong is told in the author's words.

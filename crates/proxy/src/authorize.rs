@@ -126,7 +126,9 @@ pub fn decide(presented: Presented, policies: PolicyLayer<'_>) -> Result<Authori
     let targets = stood_for.or(targets);
     let judge = policies.map(|(policies, source)| {
         let (principal, cluster) = (Arc::clone(&principal), Arc::clone(&received.cluster));
-        Judge::new(Arc::clone(policies), principal, cluster, ask.operation, source)
+        let asked = received.headers.get(TENANT).and_then(|tenant| tenant.to_str().ok());
+        let tenant = asked.or_else(|| permit.tenant().ok().map(|tenant| &**tenant));
+        Judge::new(policies, principal, cluster, ask.operation, source, tenant)
     });
     if let Some(judge) = &judge {
         for need in &ask.needs {

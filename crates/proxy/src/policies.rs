@@ -2,40 +2,50 @@
 //!
 //! Every need that a scope allows is asked about once more: those of the request line before anything is sent, those of the body as
 //! they are found. Where the cluster has a catalogue, what is behind an alias is asked about, too, so that no alias leads around a
-//! `forbid`.
+//! `forbid`. Of several sets each must allow it, so that who writes one gives nothing that another refuses.
 
-use std::{
-    fs,
-    net::IpAddr,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+mod judge;
+mod read;
+
+use std::{path::PathBuf, sync::Arc};
 
 use config::model::{self, PolicyMode, PrincipalIds};
-use jiff::Timestamp;
-use policy::{Asker, Circumstances, Decision, Fault, Kind, PolicySet, Source, Wish};
-use rest::{Need, Operation, Origin, Pattern, Resource, Target};
+use policy::{Fault, PolicySet};
+use rest::Need;
 
-use crate::{principal::Principal, snapshot::Cluster};
-
-/// Policies kept for the audit record.
-const KEPT: usize = 16;
+pub use self::{
+    judge::{Judge, Outcome},
+    read::cedar_files,
+};
 
 /// The policies in force.
 #[derive(Debug)]
 pub struct Policies {
-    set: PolicySet,
-    mode: PolicyMode,
+    sets: Box<[Set]>,
     ids: PrincipalIds,
+}
+
+/// A set of policies, which decides by itself.
+#[derive(Clone, Debug)]
+struct Set {
+    /// `None` for the only one of a configuration.
+    name: Option<Arc<str>>,
+    mode: PolicyMode,
+    policies: Arc<PolicySet>,
 }
 
 /// Why policies cannot be put in force.
 #[derive(Debug, thiserror::Error)]
 pub enum PoliciesError {
-    /// A file cannot be read.
+    /// A file or folder cannot be read.
     #[error("{} cannot be read", .0.display())]
     Read(PathBuf, #[source] std::io::Error),
+    /// A folder without policies would refuse everything.
+    #[error("there is no `*.cedar` in the folder {}", .0.display())]
+    Empty(PathBuf),
+    /// Somebody is writing in a folder.
+    #[error("the files in {} change while they are read; they are read again when they have come to rest", .0.display())]
+    Changing(PathBuf),
     /// Something is wrong in them.
     #[error("{}", told(.0))]
     Faults(Vec<Fault>),
@@ -63,16 +73,22 @@ pub struct PolicyDenial {
     pub forbids: Vec<Arc<str>>,
     /// Why some could not be evaluated.
     pub failed: Vec<String>,
+    /// The set that they are of, if it has a name.
+    pub set: Option<Arc<str>>,
 }
 
 impl std::fmt::Display for PolicyDenial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { need, forbids, failed } = self;
+        let Self { need, forbids, failed, set } = self;
         if !failed.is_empty() {
             return write!(f, "the policies about {need} could not be evaluated");
         }
-        if forbids.is_empty() {
-            return write!(f, "no policy permits {need}");
+        match set {
+            Some(set) if forbids.is_empty() => {
+                return write!(f, "no policy of the set `{set}` permits {need}");
+            }
+            None if forbids.is_empty() => return write!(f, "no policy permits {need}"),
+            _ => {}
         }
         write!(f, "{need} is forbidden by {}", quoted(forbids))
     }
@@ -103,146 +119,12 @@ impl Policies {
     }
 
     fn load(settings: &model::Policies) -> Result<Self, PoliciesError> {
-        let sources = settings.files.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
-        let set = PolicySet::parse(&sources).map_err(PoliciesError::Faults)?;
-        Ok(Self { set, mode: settings.mode, ids: settings.principal_ids })
-    }
-}
-
-fn source(path: &Path) -> Result<Source, PoliciesError> {
-    let text = fs::read_to_string(path).map_err(|error| PoliciesError::Read(path.to_owned(), error))?;
-    Ok(Source { name: path.display().to_string(), text })
-}
-
-/// Judges the needs of one request.
-#[derive(Clone, Debug)]
-pub struct Judge(Arc<Request>);
-
-#[derive(Debug)]
-struct Request {
-    policies: Arc<Policies>,
-    principal: Arc<Principal>,
-    cluster: Arc<Cluster>,
-    operation: &'static Operation,
-    source: IpAddr,
-    time: Timestamp,
-    kind: Kind,
-    /// As policies name who asks, and the groups.
-    id: String,
-    groups: Vec<Box<str>>,
-    outcome: Mutex<Outcome>,
-}
-
-/// What was decided so far, for the audit record.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// The policies that permitted.
-    pub permits: Vec<Arc<str>>,
-    /// What was let through in spite of it, since the policies are on trial.
-    pub denied: Option<PolicyDenial>,
-}
-
-impl Judge {
-    /// For a request of `principal` that came from `source` now.
-    pub fn new(
-        policies: Arc<Policies>,
-        principal: Arc<Principal>,
-        cluster: Arc<Cluster>,
-        operation: &'static Operation,
-        source: IpAddr,
-    ) -> Self {
-        let identity = principal.identity();
-        let (kind, name) = match (&identity.user_id, &identity.client_id) {
-            (Some(user), _) => (Kind::User, user),
-            (None, Some(client)) => (Kind::Agent, client),
-            (None, None) => (Kind::Agent, &identity.subject),
-        };
-        let qualify = |name: &str| match policies.ids {
-            PrincipalIds::Plain => name.to_owned(),
-            PrincipalIds::Qualified => format!("{}:{name}", identity.provider),
-        };
-        let (id, groups) =
-            (qualify(name), identity.groups.iter().map(|group| qualify(group).into()).collect());
-        let (time, outcome) = (Timestamp::now(), Mutex::default());
-        Self(Arc::new(Request {
-            policies,
-            principal,
-            cluster,
-            operation,
-            source,
-            time,
-            kind,
-            id,
-            groups,
-            outcome,
-        }))
-    }
-
-    /// What was decided so far.
-    pub fn outcome(&self) -> Outcome {
-        self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether the policies allow a need, with all that is known to be behind its names.
-    pub fn judge(&self, need: &Need) -> Result<(), Box<PolicyRefusal>> {
-        self.one(need)?;
-        let Resource::Index(Target { remote: None, index }) = &need.on else { return Ok(()) };
-        let Some(names) = self.0.cluster.names() else { return Ok(()) };
-        let Some(fresh) = names.fresh() else {
-            return match self.0.policies.mode {
-                PolicyMode::Enforce => Err(Box::new(PolicyRefusal::NamesUnknown)),
-                PolicyMode::LogOnly => Ok(()),
-            };
-        };
-        for (_, indices) in fresh.names().aliases_in(index) {
-            for behind in indices {
-                let Ok(index) = Pattern::parse(behind) else { continue };
-                let on = Resource::Index(Target { remote: None, index });
-                self.one(&Need { action: need.action, on, origin: Origin::Behind })?;
-            }
+        let mut sets = Vec::new();
+        for set in settings.all_sets() {
+            let sources = read::sources(set.files, set.folder)?;
+            let policies = PolicySet::parse_as(set.name, &sources).map_err(PoliciesError::Faults)?;
+            sets.push(Set { name: set.name.map(Arc::from), mode: set.mode, policies: Arc::new(policies) });
         }
-        Ok(())
-    }
-
-    fn one(&self, need: &Need) -> Result<(), Box<PolicyRefusal>> {
-        let Request { policies, principal, cluster, operation, source, time, kind, id, groups, outcome } =
-            &*self.0;
-        let identity = principal.identity();
-        let asker = Asker { kind: *kind, id, provider: &identity.provider, groups };
-        let wish =
-            Wish { operation: operation.name, main: operation.action, action: need.action, on: &need.on };
-        let issued =
-            identity.issued_at.and_then(|at| i64::try_from(at).ok()).unwrap_or_else(|| time.as_second());
-        let about = Circumstances {
-            cluster: cluster.name(),
-            client: identity.client_id.as_deref().unwrap_or_default(),
-            scopes: &identity.scopes,
-            source: *source,
-            time: *time,
-            token_age: Duration::from_secs(u64::try_from(time.as_second() - issued).unwrap_or(0)),
-            acr: identity.claims.get("acr").and_then(|acr| acr.as_str()),
-            tenant: None,
-        };
-        let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        match policies.set.decide(&asker, &wish, &about) {
-            Decision::Allow { permits } => {
-                for id in permits {
-                    if outcome.permits.len() < KEPT && !outcome.permits.contains(&id) {
-                        outcome.permits.push(id);
-                    }
-                }
-                Ok(())
-            }
-            Decision::Deny { forbids, failed, .. } => {
-                let denial = PolicyDenial { need: need.clone(), forbids, failed };
-                match policies.mode {
-                    PolicyMode::Enforce => Err(Box::new(PolicyRefusal::Denied(denial))),
-                    PolicyMode::LogOnly => {
-                        outcome.denied.get_or_insert(denial);
-                        Ok(())
-                    }
-                }
-            }
-        }
+        Ok(Self { sets: sets.into(), ids: settings.principal_ids })
     }
 }

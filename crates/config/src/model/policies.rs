@@ -1,25 +1,81 @@
 //! The section `policies`: Cedar policies on top of the scopes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::{NAME, NAME_FORM};
 use crate::value::ReadFileForm;
 
-/// Cedar policies. They narrow what scopes allow, and never give anything.
+/// Cedar policies. They narrow what scopes allow, and never give anything. One set by `files` or `folder`, or several by `sets`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policies {
     /// Files with policies in Cedar. They are read together: nothing of them counts while anything in one of them is wrong.
-    #[schemars(with = "Vec<ReadFileForm>", length(min = 1))]
+    #[serde(default)]
+    #[schemars(with = "Vec<ReadFileForm>", extend("default" = serde_json::json!([])))]
     pub files: Vec<PathBuf>,
+    /// A folder of which all `*.cedar` are read so; what is in folders of it is not.
+    #[schemars(extend("x-file" = "folder"))]
+    pub folder: Option<PathBuf>,
     /// Whether what they refuse is refused.
     #[serde(default)]
     pub mode: PolicyMode,
+    /// Several sets. Each must allow a request by itself, so that no set gives what another refuses.
+    #[serde(default)]
+    #[schemars(extend("default" = serde_json::json!([])))]
+    pub sets: Vec<PolicySet>,
     /// How policies name principals and groups. With several providers only `qualified` tells their people apart.
     #[serde(default)]
     pub principal_ids: PrincipalIds,
+}
+
+/// A set of policies, from `files` or a `folder`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySet {
+    /// Its name, in the audit trail and in refusals before the ids of its policies.
+    #[schemars(length(max = 63), extend("pattern" = NAME, "x-form" = NAME_FORM))]
+    pub name: String,
+    /// Files with policies in Cedar.
+    #[serde(default)]
+    #[schemars(with = "Vec<ReadFileForm>", extend("default" = serde_json::json!([])))]
+    pub files: Vec<PathBuf>,
+    /// A folder of which all `*.cedar` are read.
+    #[schemars(extend("x-file" = "folder"))]
+    pub folder: Option<PathBuf>,
+    /// Whether what it refuses is refused.
+    #[serde(default)]
+    pub mode: PolicyMode,
+}
+
+/// One set of the configuration, whichever way it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicySetRef<'p> {
+    /// `None` for the only set of a configuration that writes it without `sets`.
+    pub name: Option<&'p str>,
+    /// Its files.
+    pub files: &'p [PathBuf],
+    /// The folder of its files.
+    pub folder: Option<&'p Path>,
+    /// Whether what it refuses is refused.
+    pub mode: PolicyMode,
+}
+
+impl Policies {
+    /// All sets: those under `sets`, or the one that is written without.
+    pub fn all_sets(&self) -> Vec<PolicySetRef<'_>> {
+        if self.sets.is_empty() {
+            let Self { files, folder, mode, .. } = self;
+            return vec![PolicySetRef { name: None, files, folder: folder.as_deref(), mode: *mode }];
+        }
+        let named = self.sets.iter().map(|set| {
+            let PolicySet { name, files, folder, mode } = set;
+            PolicySetRef { name: Some(name.as_str()), files, folder: folder.as_deref(), mode: *mode }
+        });
+        named.collect()
+    }
 }
 
 /// Whether what policies refuse is refused.

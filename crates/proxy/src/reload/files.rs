@@ -5,17 +5,33 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Files by their content. Times and inodes lie on some file systems.
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::policies::cedar_files;
+
+/// Files and folders of policies by their content. Times and inodes lie on some file systems.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Files(BTreeMap<PathBuf, Option<Content>>);
 
-/// SHA-256 of a file.
+/// SHA-256 of a file, or of the names and contents of the policies in a folder.
 type Content = [u8; 32];
 
 fn content(path: &Path) -> Option<Content> {
-    let bytes = std::fs::read(path).ok()?;
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes);
-    hash.as_ref().try_into().ok()
+    if !path.is_dir() {
+        return Some(hash(&std::fs::read(path).ok()?));
+    }
+    let mut all = Vec::new();
+    for file in cedar_files(path).ok()? {
+        all.extend(hash(file.as_os_str().as_encoded_bytes()));
+        all.extend(hash(&std::fs::read(&file).ok()?));
+    }
+    Some(hash(&all))
+}
+
+fn hash(bytes: &[u8]) -> Content {
+    let mut content = [0; 32];
+    content.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    content
 }
 
 impl Files {
@@ -44,9 +60,10 @@ impl Files {
         all
     }
 
-    /// The folders they are in.
+    /// The folders they are in, or are.
     pub(super) fn folders(&self) -> BTreeSet<PathBuf> {
-        self.0.keys().filter_map(|path| path.parent().map(Path::to_owned)).collect()
+        let own = self.0.keys().filter(|path| path.is_dir()).cloned();
+        own.chain(self.0.keys().filter_map(|path| path.parent().map(Path::to_owned))).collect()
     }
 }
 
@@ -65,6 +82,22 @@ mod tests {
         std::fs::write(&b, "").unwrap();
         assert_eq!(before.differing(&before.again()), [b.as_path()].into());
         assert_eq!(before.folders(), [dir.path().to_owned()].into());
+    }
+
+    #[test]
+    fn a_folder_is_the_policies_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("policies");
+        std::fs::create_dir(&folder).unwrap();
+        let before = Files::of(std::slice::from_ref(&folder));
+        std::fs::write(folder.join("audit.jsonl"), "1").unwrap();
+        assert_eq!(before.again(), before);
+        std::fs::write(folder.join("a.cedar"), "1").unwrap();
+        let one = before.again();
+        std::fs::rename(folder.join("a.cedar"), folder.join("b.cedar")).unwrap();
+        let renamed = before.again();
+        assert!(one != before && renamed != one && renamed != before);
+        assert_eq!(before.folders(), [dir.path().to_owned(), folder].into());
     }
 
     #[test]

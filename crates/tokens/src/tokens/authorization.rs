@@ -64,7 +64,7 @@ impl Tokens {
         self.write(move |inner| begin(inner, authorization.clone(), now)).await
     }
 
-    /// The authorization of this code, which another process may just have begun.
+    /// The authorization of this code, which another process may just have begun, or a person allowed there.
     pub async fn authorization(&self, code: &GrantCode) -> Result<Authorization, TokensError> {
         let digest = code.digest();
         let id = AuthorizationId::of(&digest);
@@ -72,6 +72,11 @@ impl Tokens {
             self.0.look_again_at(id.as_str()).await?;
         }
         let (authorization, _) = self.0.authorization(&id)?;
+        if let AuthorizationState::Allowed(allowed) = &authorization.state
+            && self.0.consent(&allowed.consent).is_none()
+        {
+            self.0.look_again_at(allowed.consent.as_str()).await?;
+        }
         if authorization.digest == digest { Ok(authorization) } else { Err(NotAuthorized::Unknown.into()) }
     }
 

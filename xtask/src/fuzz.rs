@@ -34,6 +34,22 @@ enum Target {
     WireGuard,
     /// Bearer tokens and the JWTs in them.
     BearerToken,
+    /// Managed tokens.
+    ManagedToken,
+    /// Scopes of tokens.
+    Scope,
+    /// Forms of the token service.
+    Form,
+    /// Handles.
+    Handle,
+    /// Handles in bodies.
+    HandleBody,
+    /// The engine's listing of names.
+    Listing,
+    /// Policies in Cedar.
+    Policies,
+    /// Configurations.
+    Configuration,
 }
 
 /// Runs the targets of `crates/e2e/tests/fuzz` for as long as asked.

@@ -1,5 +1,7 @@
 //! What the inputs are made of: the attacks and bodies that the other tests run.
 
+use std::path::Path;
+
 const BODIES: [&str; 7] = [
     include_str!("../../../rest/tests/bodies/bulk.txt"),
     include_str!("../../../rest/tests/bodies/json.txt"),
@@ -90,4 +92,12 @@ pub(crate) fn tokens() -> Vec<Vec<u8>> {
     let values = ["Bearer abc.def.ghi", "bearer eyJhbGciOiJub25lIn0.e30.", "Basic YTpi", "Bearer a=="];
     let pairs = headers.iter().map(|header| format!("{header}\n{claims}"));
     pairs.chain(values.map(str::to_owned)).map(String::into_bytes).collect()
+}
+
+/// The files of `fuzz/seeds` for a target, in the order of their names.
+pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
+    let mut paths: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }

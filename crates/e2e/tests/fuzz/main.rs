@@ -2,20 +2,36 @@
 //! as long as one likes; otherwise each gets a bounded number of inputs. What fails prints the seed and the input.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fuzz target reports by panicking")]
+#![expect(
+    unreachable_pub,
+    reason = "what the targets run is public, since these are crates of their own elsewhere"
+)]
 
+#[path = "../../../../fuzz/src/configuration.rs"]
+mod configuration;
 mod corpus;
 #[path = "../../../../fuzz/src/dashboards.rs"]
-#[expect(unreachable_pub, reason = "public for the fuzz targets, which are crates of their own")]
 mod dashboards_requests;
+#[path = "../../../../fuzz/src/form.rs"]
+mod form;
 #[path = "../../../../fuzz/src/guard.rs"]
-#[expect(unreachable_pub, reason = "public for the fuzz targets, which are crates of their own")]
 mod guard;
+#[path = "../../../../fuzz/src/handle.rs"]
+mod handle;
+#[path = "../../../../fuzz/src/handle_body.rs"]
+mod handle_body;
+#[path = "../../../../fuzz/src/listing.rs"]
+mod listing;
+#[path = "../../../../fuzz/src/managed_token.rs"]
+mod managed_token;
 mod mutate;
+#[path = "../../../../fuzz/src/policies.rs"]
+mod policies;
 #[path = "../../../../fuzz/src/lib.rs"]
-#[expect(unreachable_pub, reason = "public for the fuzz targets, which are crates of their own")]
 mod requests;
+#[path = "../../../../fuzz/src/scope.rs"]
+mod scope;
 #[path = "../../../../fuzz/src/token.rs"]
-#[expect(unreachable_pub, reason = "public for the fuzz targets, which are crates of their own")]
 mod token;
 
 use std::{
@@ -87,6 +103,47 @@ fn wire_guard() {
 #[test]
 fn bearer_token() {
     fuzz("bearer_token", token::token, &corpus::tokens());
+}
+
+#[test]
+fn configuration() {
+    fuzz("configuration", configuration::configuration, &corpus::seeds("configuration"));
+}
+
+#[test]
+fn form() {
+    fuzz("form", form::form, &corpus::seeds("form"));
+}
+
+#[test]
+fn handle_body() {
+    fuzz("handle_body", handle_body::handle_body, &corpus::seeds("handle_body"));
+}
+
+#[test]
+fn listing() {
+    fuzz("listing", listing::listing, &corpus::seeds("listing"));
+}
+
+#[test]
+fn managed_token() {
+    fuzz("managed_token", managed_token::managed_token, &corpus::seeds("managed_token"));
+}
+
+#[test]
+fn policies() {
+    fuzz("policies", policies::policies, &corpus::seeds("policies"));
+}
+
+#[test]
+fn scope() {
+    fuzz("scope", scope::scope, &corpus::seeds("scope"));
+}
+
+#[test]
+fn handle() {
+    let genuine = handle::genuine().unwrap();
+    fuzz("handle", handle::handle, &[genuine.into_bytes(), b"oph1.AAAA.c2Nyb2xs".to_vec()]);
 }
 
 #[test]

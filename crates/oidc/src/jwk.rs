@@ -224,3 +224,47 @@ fn rsa(n: Vec<u8>, e: Vec<u8>) -> Option<RsaPublicKeyComponents<Vec<u8>>> {
 fn decode(text: &str) -> Option<Vec<u8>> {
     BASE64URL_NOPAD.decode(text.trim_end_matches('=').as_bytes()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The public keys of RFC 7517 appendix A.1 and RFC 8037 appendix A.2.
+    const SET: &str = r#"{"keys":[
+        {"kty":"EC","crv":"P-256","kid":"1","use":"sig","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+         "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},
+        {"kty":"RSA","e":"AQAB","alg":"RS256","kid":"2011-04-29","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"},
+        {"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    #[test]
+    fn keys_of_every_kind_are_read() {
+        assert_eq!(KeySet::parse(SET.as_bytes()).map(|keys| keys.len()), Some(3));
+    }
+
+    proptest! {
+        #[test]
+        fn no_published_document_makes_a_signature_of_nobody_valid(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            length in 1..256_usize,
+        ) {
+            let mut document = SET.as_bytes().to_vec();
+            for (at, byte) in changes {
+                let at = at.index(document.len());
+                document[at] = byte;
+            }
+            if let Some(keys) = KeySet::parse(&document) {
+                for algorithm in Algorithm::ALL {
+                    let verdict = keys.verify(algorithm, None, b"message", &vec![1; length]);
+                    prop_assert_ne!(verdict, Verdict::Valid);
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let _ = KeySet::parse(&bytes);
+        }
+    }
+}

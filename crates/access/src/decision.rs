@@ -81,7 +81,9 @@ impl Permit {
         }
     }
 
-    pub(crate) fn add(&mut self, right: &Right) {
+    /// What allows a need; nothing, if that is left to policies.
+    pub(crate) fn add(&mut self, right: Option<&Right>) {
+        let Some(right) = right else { return };
         if self.scopes.contains(&right.text) {
             return;
         }

@@ -38,9 +38,14 @@ impl Watch {
 }
 
 impl Rights {
-    /// Whether one need is allowed, and by which scope.
+    /// The scope that allows one need. Of rights that are left to policies there is none.
     pub fn allows(&self, need: &Need) -> Result<&Scope, Denial> {
-        self.allowing(need).map(|right| &right.scope)
+        self.allowing(need)?.map(|right| &right.scope).ok_or_else(|| self.denial(need))
+    }
+
+    /// Whether one need is allowed, by a scope or as far as scopes have a say.
+    pub fn admits(&self, need: &Need) -> Result<(), Denial> {
+        self.allowing(need).map(drop)
     }
 
     /// Whether the request line of an inquiry is allowed, and what must be watched for while the body is read.
@@ -66,6 +71,7 @@ impl Rights {
         permit.add_roles(self.roles());
         permit.add_general_tenants(self.tenants());
         let everything = plan.everything();
+        let always = always || self.are_left_to_policies();
         if !always && everything.iter().all(|need| self.allowing(need).is_ok()) {
             for need in &everything {
                 permit.add(self.allowing(need)?);
@@ -97,11 +103,11 @@ impl Rights {
     /// Adds every right that something in the body could need; says whether there are any.
     fn add_for_body(&self, plan: &BodyPlan, permit: &mut Permit) -> bool {
         let everything = plan.everything();
-        let mut useful = false;
+        let mut useful = self.are_left_to_policies();
         for right in self.held() {
             if everything.iter().any(|need| could_allow(right, need)) {
                 useful = true;
-                self.behind(right).for_each(|behind| permit.add(behind));
+                self.behind(right).for_each(|behind| permit.add(Some(behind)));
             }
         }
         useful

@@ -23,6 +23,7 @@ pub struct Mapper {
     cluster: ClusterRules,
     name: Arc<str>,
     native_scopes: bool,
+    left_to_policies: bool,
 }
 
 /// Why mappings cannot be used. Positions count from 0 in the given order.
@@ -63,7 +64,13 @@ impl Mapper {
             check(at, mapping)?;
         }
         let name = Arc::from(&*cluster.name);
-        Ok(Self { mappings, cluster, name, native_scopes })
+        Ok(Self { mappings, cluster, name, native_scopes, left_to_policies: false })
+    }
+
+    /// The same mapper where policies decide in place of scopes: see [`Rights::left_to_policies`].
+    #[must_use]
+    pub fn left_to_policies(self) -> Self {
+        Self { left_to_policies: true, ..self }
     }
 
     /// The cluster that this mapper is for.
@@ -71,10 +78,21 @@ impl Mapper {
         &self.cluster
     }
 
+    /// The mappings that it goes by.
+    pub fn mappings(&self) -> &[Mapping] {
+        &self.mappings
+    }
+
+    /// The mappings that this token meets on the cluster: those that [`Self::rights`] come from, beside its own scopes.
+    pub fn met<'m, S: Subject>(&'m self, subject: &'m S) -> impl Iterator<Item = &'m Mapping> {
+        let addressed = self.is_addressed_by(subject);
+        self.mappings.iter().filter(move |mapping| self.meets(mapping, subject, addressed).is_some())
+    }
+
     /// What this token may do on the cluster. Scopes that are not in the scope grammar (`openid`, …) are the
     /// issuer's own business and are passed over.
     pub fn rights<S: Subject>(&self, subject: &S) -> Rights {
-        let addressed = self.cluster.only_cluster || self.has_audience(subject);
+        let addressed = self.is_addressed_by(subject);
         let mut rights = Rights::none(self.name.clone(), !addressed);
         if self.native_scopes {
             for scope in subject.scopes().filter_map(|text| text.parse::<Scope>().ok()) {
@@ -89,14 +107,14 @@ impl Mapper {
         for mapping in granting.into_iter().chain(roles_only) {
             self.apply(mapping, subject, addressed, &mut rights);
         }
-        rights.finish()
+        let rights = rights.finish();
+        if self.left_to_policies { rights.left_to_policies() } else { rights }
     }
 
-    fn has_audience(&self, subject: &impl Subject) -> bool {
-        let Some(audience) = &self.cluster.audience else {
-            return false;
-        };
-        subject.audiences().any(|held| *held == **audience)
+    /// Whether scopes without a prefix count here.
+    fn is_addressed_by(&self, subject: &impl Subject) -> bool {
+        let names = |audience: &str| subject.audiences().any(|held| held == audience);
+        self.cluster.only_cluster || self.cluster.audience.as_deref().is_some_and(names)
     }
 
     fn counts(&self, scope: &Scope, unprefixed: bool) -> bool {
@@ -106,15 +124,28 @@ impl Mapper {
         }
     }
 
-    fn apply(&self, mapping: &Mapping, subject: &impl Subject, addressed: bool, rights: &mut Rights) {
-        let mut matched = Vec::new();
-        let here = match &mapping.clusters {
-            Some(clusters) => clusters.contains(&self.cluster.name),
-            None => addressed,
-        };
-        if (mapping.clusters.is_some() && !here) || !mapping.when.holds(subject, &mut matched) {
-            return;
+    /// Whether it is for the cluster.
+    fn is_here(&self, mapping: &Mapping, addressed: bool) -> bool {
+        mapping.clusters.as_ref().map_or(addressed, |clusters| clusters.contains(&self.cluster.name))
+    }
+
+    /// The scopes of the token that the mapping's condition matched, if it holds and no other cluster is meant.
+    fn meets<'s>(
+        &self,
+        mapping: &Mapping,
+        subject: &'s impl Subject,
+        addressed: bool,
+    ) -> Option<Vec<&'s str>> {
+        if mapping.clusters.is_some() && !self.is_here(mapping, addressed) {
+            return None;
         }
+        let mut matched = Vec::new();
+        mapping.when.holds(subject, &mut matched).then_some(matched)
+    }
+
+    fn apply(&self, mapping: &Mapping, subject: &impl Subject, addressed: bool, rights: &mut Rights) {
+        let Some(matched) = self.meets(mapping, subject, addressed) else { return };
+        let here = self.is_here(mapping, addressed);
         let grant = &mapping.grant;
         if !grant.scopes.is_empty() {
             for scope in grant.scopes.iter().filter(|scope| self.counts(scope, here)) {

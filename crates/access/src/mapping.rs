@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use claims::ClaimPath;
 
@@ -121,11 +122,47 @@ impl Condition {
         }
     }
 
+    /// The claims that it asks for.
+    pub fn claims(&self) -> Vec<&ClaimPath> {
+        match self {
+            Self::Claim { path, .. } => vec![path],
+            Self::All(conditions) => conditions.iter().flat_map(Self::claims).collect(),
+            Self::Scope(_) | Self::OwnScope(_) | Self::Group(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it asks for groups.
+    pub fn names_group(&self) -> bool {
+        match self {
+            Self::Group(_) => true,
+            Self::All(conditions) => conditions.iter().any(Self::names_group),
+            Self::Scope(_) | Self::OwnScope(_) | Self::Claim { .. } => false,
+        }
+    }
+
     pub(crate) fn names_scope(&self) -> bool {
         match self {
             Self::Scope(_) | Self::OwnScope(_) => true,
             Self::Group(_) | Self::Claim { .. } => false,
             Self::All(conditions) => conditions.iter().any(Self::names_scope),
+        }
+    }
+}
+
+/// For people, as in `group admins and claim department = search`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scope(glob) => write!(f, "scope {glob}"),
+            Self::OwnScope(scope) => write!(f, "scope {scope}"),
+            Self::Group(glob) => write!(f, "group {glob}"),
+            Self::Claim { path, equals } => write!(f, "claim {path} = {equals}"),
+            Self::All(conditions) => {
+                for (at, condition) in conditions.iter().enumerate() {
+                    write!(f, "{}{condition}", if at == 0 { "" } else { " and " })?;
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ pub struct Rights {
     tenants: Vec<Arc<str>>,
     /// After [`Self::restrict`]: the rights that `held` was made from and that requests run under. Narrowest first.
     origin: Option<Arc<[Right]>>,
+    left_to_policies: bool,
 }
 
 /// A scope that counts, and under which engine roles and user what it allows runs.
@@ -38,12 +39,22 @@ impl Rights {
             roles: Vec::new(),
             tenants: Vec::new(),
             origin: None,
+            left_to_policies: false,
         }
+    }
+
+    /// The rights of the same caller where policies decide in place of scopes: these refuse nothing by themselves, so whoever uses them
+    /// must ask the policies about each need. What is allowed runs under the engine roles that go with every request, since there is no
+    /// scope that others could belong to. Of the scopes only the say over what the proxy itself keeps is left.
+    #[must_use]
+    pub fn left_to_policies(mut self) -> Self {
+        self.held.retain(|right| matches!(right.scope.grant, Grant::Governance { .. }));
+        Self { left_to_policies: true, ..self }
     }
 
     /// Whether nothing is allowed.
     pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
+        self.held.is_empty() && !self.left_to_policies
     }
 
     /// The scopes that count on the cluster, in canonical spelling, narrowest first.
@@ -84,7 +95,8 @@ impl Rights {
                 && self.held.iter().any(|right| scope.grant.within(&right.scope.grant))
         };
         let origin = self.origin.clone().unwrap_or_else(|| self.held.clone().into());
-        let mut kept = Self { held: Vec::new(), origin: Some(origin), ..self.clone() };
+        let mut kept =
+            Self { held: Vec::new(), origin: Some(origin), left_to_policies: false, ..self.clone() };
         granted.iter().filter(counts).for_each(|scope| kept.add(Right::new(scope.clone())));
         kept.finish()
     }
@@ -96,10 +108,10 @@ impl Rights {
 
     pub(crate) fn permit(&self, needs: &[Need]) -> Result<Permit, Denial> {
         let mut permit = Permit::default();
-        // An ask without needs must not be allowed to a token without rights.
+        // An ask without needs must not be allowed to a token without rights, nor where there is nothing to ask policies about.
         if needs.is_empty() {
             let need = Need { action: Action::Read, on: Resource::Greeting, origin: Origin::Path };
-            permit.add(self.allowing(&need)?);
+            permit.add(Some(self.allowing(&need)?.ok_or_else(|| self.denial(&need))?));
         }
         for need in needs {
             permit.add(self.allowing(need)?);
@@ -113,14 +125,21 @@ impl Rights {
         &self.held
     }
 
-    /// Rights are kept narrowest first, so the first that allows is the narrowest.
-    pub(crate) fn allowing(&self, need: &Need) -> Result<&Right, Denial> {
+    pub(crate) fn are_left_to_policies(&self) -> bool {
+        self.left_to_policies
+    }
+
+    /// The narrowest right that allows the need; none where that is left to policies. Rights are kept narrowest first.
+    pub(crate) fn allowing(&self, need: &Need) -> Result<Option<&Right>, Denial> {
+        if self.left_to_policies {
+            return Ok(None);
+        }
         let allowing = |rights: &'_ [Right]| rights.iter().position(|right| right.scope.allows(need));
         let found = allowing(&self.held).and_then(|at| match &self.origin {
             None => self.held.get(at),
             Some(origin) => allowing(origin).and_then(|at| origin.get(at)),
         });
-        found.ok_or_else(|| self.denial(need))
+        found.map(Some).ok_or_else(|| self.denial(need))
     }
 
     /// The rights that a request could run under when it needs something within this one of [`Self::held`].

@@ -40,7 +40,9 @@ impl Config {
             audience: cluster.audience.as_deref().map(Into::into),
             only_cluster: self.clusters.len() == 1,
         };
-        Ok(Mapper::new(mappings, rules, provider.native_scopes)?)
+        let mapper = Mapper::new(mappings, rules, provider.native_scopes)?;
+        let alone = self.policies.as_ref().is_some_and(|policies| policies.instead_of_scopes);
+        Ok(if alone { mapper.left_to_policies() } else { mapper })
     }
 }
 

@@ -289,3 +289,97 @@ async fn a_folder_is_read_whole_and_a_fault_in_one_file_leaves_all_as_it_was() {
     assert_eq!(code(&world, &client, Method::GET, "/logs-a/_search", "").await, "forbidden_by_policy");
     assert_eq!(code(&world, &client, Method::GET, "/logs-b/_search", "").await, "ok");
 }
+
+const ALONE: &str = "\
+mappings:
+  - {group: agents, grant: {roles: [agents_of_the_engine]}}
+policies: {files: [agents.cedar], instead_of_scopes: true}
+";
+
+#[tokio::test]
+async fn policies_can_decide_alone_and_the_engine_still_judges_by_its_own_roles() {
+    let world = world_of(&[("agents.cedar", POLICIES)], ALONE).await;
+    // None of its scopes would allow it, and none that it has does.
+    let client = agent(&world, "openid admin:metrics");
+    let bulk = |index: &str| format!("{}\n{{}}\n", json!({"index": {"_index": index}}));
+    let (forbidden, unpermitted) = ("forbidden_by_policy", "not_permitted_by_policy");
+    for (method, path, body, expected) in [
+        (Method::GET, "/logs-a/_search", String::new(), "ok"),
+        (Method::GET, "/logs-*/_search", String::new(), forbidden),
+        (Method::GET, "/metrics/_search", String::new(), unpermitted),
+        (Method::DELETE, "/logs-a", String::new(), unpermitted),
+        (Method::POST, "/_bulk", bulk("logs-a"), "ok"),
+        (Method::POST, "/_bulk", bulk("logs-pii-1"), forbidden),
+        (Method::POST, "/_bulk", bulk("metrics"), unpermitted),
+        (Method::GET, "/", String::new(), "ok"),
+        // A route that is not known is none that policies could speak of.
+        (Method::GET, "/_plugins/unheard_of", String::new(), "unknown_operation"),
+    ] {
+        assert_eq!(code(&world, &client, method, path, &body).await, expected, "{path} {body}");
+    }
+    assert_eq!(client.get("/logs-a/_search").await.status, StatusCode::OK);
+    let record = world.proxy.last_audit().await;
+    // What the token says of itself becomes nothing that the engine trusts.
+    assert_eq!(record["engine_identity"]["roles"], json!(["agents_of_the_engine"]), "{record}");
+    assert_eq!(record["policies"], json!(["agents read logs"]), "{record}");
+    // Whoever has no mapping comes to the engine without a role.
+    let token =
+        world.provider.build_token().claim("scope", "admin:*").claim("preferred_username", "alice").sign();
+    let alice = world.anonymous().with_token(token);
+    assert_eq!(code(&world, &alice, Method::GET, "/metrics/_search", "").await, "ok");
+    let record = world.proxy.last_audit().await;
+    assert_eq!(record["engine_identity"]["roles"], Value::Null, "{record}");
+}
+
+/// Parts of requests, put together in every way.
+fn requests() -> Vec<(Method, String, String)> {
+    let names =
+        ["logs-a", "logs-*", "logs-pii-1", "log*", "*", "metrics", "logs-a,metrics", "logs-a,logs-pii-1"];
+    let mut requests = vec![(Method::GET, "/_cluster/health".to_owned(), String::new())];
+    for name in names {
+        requests.push((Method::GET, format!("/{name}/_search"), String::new()));
+        requests.push((Method::GET, format!("/{name}/_stats"), String::new()));
+        requests.push((Method::DELETE, format!("/{name}"), String::new()));
+    }
+    for one in ["logs-a", "logs-pii-1", "metrics"] {
+        requests.push((Method::PUT, format!("/{one}/_doc/1"), "{}".to_owned()));
+        for other in ["logs-a", "metrics"] {
+            let lines = [one, other].map(|index| format!("{}\n{{}}\n", json!({"index": {"_index": index}})));
+            requests.push((Method::POST, "/_bulk".to_owned(), lines.concat()));
+            let body = json!({"source": {"index": one}, "dest": {"index": other}});
+            requests.push((Method::POST, "/_reindex".to_owned(), body.to_string()));
+        }
+    }
+    requests
+}
+
+#[tokio::test]
+async fn scopes_and_policies_together_never_allow_more_than_either_alone() {
+    let files = [("agents.cedar", POLICIES)];
+    let policies = "policies: {files: [agents.cedar]}\n";
+    let (scopes, alone, both) =
+        (world_of(&[], "").await, world_of(&files, ALONE).await, world_of(&files, policies).await);
+    let mut seen = std::collections::BTreeSet::new();
+    for held in [
+        "read:logs-*",
+        "read:* write:*",
+        "write:logs-* read:logs-a",
+        "admin:* admin:cluster",
+        "monitor:logs-*",
+    ] {
+        for groups in [json!(["agents"]), json!([])] {
+            for (method, path, body) in requests() {
+                let mut allowed = Vec::new();
+                for world in [&scopes, &alone, &both] {
+                    let token = world.provider.build_token().claim("sub", "tester").claim("scope", held);
+                    let client = world.anonymous().with_token(token.claim("groups", groups.clone()).sign());
+                    allowed.push(code(world, &client, method.clone(), &path, &body).await == "ok");
+                }
+                let [scopes, alone, both] = allowed[..] else { unreachable!("three proxies were asked") };
+                assert_eq!(both, scopes && alone, "{held} {groups} {method} {path} {body}");
+                seen.insert((scopes, alone));
+            }
+        }
+    }
+    assert_eq!(seen.len(), 4, "each layer refuses something that the other allows: {seen:?}");
+}

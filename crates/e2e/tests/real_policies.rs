@@ -45,8 +45,19 @@ struct World {
     _files: ProxyFiles,
 }
 
+/// Policies decide alone, and the engine by a role of its own that some of the callers have.
+const ALONE: &str = "\
+mappings:
+  - {group: langchain-agent, grant: {roles: [policies_alone]}}
+policies: {files: [FILE], instead_of_scopes: true}
+";
+
 impl World {
     async fn start() -> Self {
+        Self::start_with("policies: {files: [FILE]}\n").await
+    }
+
+    async fn start_with(extra: &str) -> Self {
         let testbed = TestbedInfo::from_env().unwrap();
         let mut options = DashboardsOptions::new(testbed.engine.url.clone());
         options.ca = Some(testbed.engine.ca.clone());
@@ -60,7 +71,7 @@ impl World {
                 "    catalogue: {{refresh: 10m, stale: 1h}}\n    dashboards: {{nodes: [{}], tenant: {{choice: {{allowed: [global, private]}}}}}}\n",
                 dashboards.url()
             ),
-            extra: format!("policies: {{files: [{}]}}\n", files.path("rfc.cedar").display()),
+            extra: extra.replace("FILE", &files.path("rfc.cedar").display().to_string()),
             ..RealConfig::default()
         };
         let world = Self { real: Real::start(&config).await, _dashboards: dashboards, _files: files };
@@ -221,5 +232,47 @@ async fn a_pipeline_deploys_dashboards_by_the_policy_for_its_group() {
     let reply =
         pipeline.send(Method::DELETE, "/api/saved_objects/dashboard/policies", &headers, Bytes::new()).await;
     assert_eq!(outcome(&reply), "200", "{}", reply.text());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn policies_decide_alone_and_the_engine_by_a_role_for_a_group() {
+    let world = World::start_with(ALONE).await;
+    let engine = world.real.testbed.engine.client().unwrap();
+    let role = json!({
+        "cluster_permissions": ["cluster_composite_ops_ro"],
+        "index_permissions": [{"index_patterns": ["logs-policies-*", "logs-pii-*"], "allowed_actions": ["read"]}],
+    });
+    let mapping = json!({"backend_roles": ["policies_alone"]});
+    let security = |kind: &str| format!("/_plugins/_security/api/{kind}/policies_alone");
+    engine.expect(&Method::PUT, &security("roles"), Some(&role)).await.unwrap();
+    engine.expect(&Method::PUT, &security("rolesmapping"), Some(&mapping)).await.unwrap();
+
+    // The scope of its token speaks of something else.
+    let agent = world.real.client("langchain-agent", "read:metrics-*").await;
+    let listed =
+        async || (agent.get("/logs-policies-a/_search").await.status == StatusCode::OK).then_some(());
+    eventually("the names are listed", listed).await;
+    for (path, expected) in [
+        ("/logs-policies-a/_doc/1", "200"),
+        ("/logs-policies-harmless/_search", "200"),
+        ("/logs-pii-policies/_search", "forbidden_by_policy"),
+        ("/logs-policies-mixed/_search", "forbidden_by_policy"),
+        ("/metrics-host-2026.11.24/_search", "not_permitted_by_policy"),
+    ] {
+        let reply = agent.get(path).await;
+        assert_eq!(outcome(&reply), expected, "{path}: {}", reply.text());
+    }
+    // What policies permit the engine refuses where its role does not go, and to those who have none.
+    let ops = world.real.client("ops", "read:logs-*").await;
+    for (client, path) in [(&agent, "/logs-app-2026.11.24/_search"), (&ops, "/logs-policies-a/_search")] {
+        let reply = client.get(path).await;
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}: {}", reply.text());
+        let record = world.real.proxy.last_audit().await;
+        assert_eq!((&record["decision"], &record["layer"]), (&json!("allow"), &json!("engine")), "{record}");
+    }
+    for kind in ["rolesmapping", "roles"] {
+        engine.expect(&Method::DELETE, &security(kind), None).await.unwrap();
+    }
     world.end().await;
 }

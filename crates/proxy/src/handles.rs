@@ -225,7 +225,7 @@ fn is_json(media: &[u8]) -> bool {
 /// it could need is taken at its word, as everywhere.
 fn read_now(ask: &mut Inquiry, body: &[u8], rights: Option<&Rights>) -> Result<(), BodyRefusal> {
     let holds_all = |plan: &BodyPlan| {
-        rights.is_some_and(|rights| plan.everything().iter().all(|need| rights.allows(need).is_ok()))
+        rights.is_some_and(|rights| plan.everything().iter().all(|need| rights.admits(need).is_ok()))
     };
     let Some(plan) = ask.body.take_if(|plan| !holds_all(plan)) else { return Ok(()) };
     let mut reader = plan.reader(BodyLimits::default());

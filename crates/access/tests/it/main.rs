@@ -6,6 +6,7 @@ mod decision;
 mod grammar;
 mod inquiry;
 mod mapping;
+mod policies;
 mod properties;
 mod restriction;
 mod subject;

@@ -255,3 +255,27 @@ fn mappings_without_effect_are_refused() {
         MapperError::BackendUserWithoutScope { at: 0 }
     );
 }
+
+#[test]
+fn the_mappings_that_a_token_meets_are_those_that_its_rights_come_from() {
+    let elsewhere = Mapping {
+        clusters: Some(vec!["elsewhere".into()]),
+        ..mapping(scope_is("read:x"), "monitor:cluster", "", None)
+    };
+    let claim = Condition::Claim { path: "team.name".parse().expect("a path"), equals: "search".into() };
+    let mapper = mapper(vec![
+        mapping(scope_is("logs.*"), "read:logs-*", "", None),
+        mapping(Condition::All(vec![group_is("sre"), claim]), "admin:*", "", None),
+        elsewhere,
+        mapping(scope_is("read:x"), "", "x", None),
+    ]);
+    let mut token = Token::with_scopes("logs.reader read:x");
+    token.groups = vec!["sre".into()];
+    let met = |token: &Token| mapper.met(token).map(|mapping| mapping.when.to_string()).collect::<Vec<_>>();
+    assert_eq!(met(&token), ["scope logs.*", "scope read:x"]);
+    token.claims = json!({"team": {"name": "search"}}).as_object().expect("an object").clone();
+    assert_eq!(met(&token), ["scope logs.*", "group sre and claim team.name = search", "scope read:x"]);
+    let asked = &mapper.mappings()[1].when;
+    assert_eq!(asked.claims().iter().map(ToString::to_string).collect::<Vec<_>>(), ["team.name"]);
+    assert!(asked.names_group() && !mapper.mappings()[0].when.names_group());
+}

@@ -2,7 +2,7 @@
 
 use super::{Semantic, unique};
 use crate::{
-    model::{Policies, PolicyMode, PrincipalIds},
+    model::{Identity, Policies, PolicyMode, PrincipalIds},
     parts::Parts,
     tree::At,
 };
@@ -18,6 +18,52 @@ pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
         );
     }
     sets(&at, policies, findings);
+    if policies.instead_of_scopes {
+        alone(&at, policies, parts, findings);
+    }
+}
+
+/// What cannot be where there are no scopes to go by.
+fn alone(at: &At, policies: &Policies, parts: &Parts, findings: &mut Semantic<'_, '_>) {
+    if policies.all_sets().iter().all(|set| set.mode == PolicyMode::LogOnly) {
+        findings.error(
+            &at.key("instead_of_scopes"),
+            "nothing would be refused: every set has the mode `log_only`",
+            "enforce at least one set",
+        );
+    }
+    if parts.tokens.is_some() {
+        findings.error(
+            &At::default().key("tokens"),
+            "managed tokens are made of scopes, which `policies.instead_of_scopes` leaves without meaning",
+            "leave out one of the two",
+        );
+    }
+    for (at, cluster) in parts.clusters.iter() {
+        if matches!(cluster.identity, Identity::BackendUser(_) | Identity::ApiToken(_)) {
+            findings.error(
+                &at.key("identity"),
+                "this identity follows the scopes that allow a request, of which `policies.instead_of_scopes` leaves none",
+                "use `signed_jwt`, `proxy_headers` or `forward`",
+            );
+        }
+        if !cluster.read_bodies {
+            findings.error(
+                &at.key("read_bodies"),
+                "of what bodies name nobody would be asked",
+                "leave bodies to be read where policies decide alone",
+            );
+        }
+    }
+    for (at, mapping) in parts.mappings.iter() {
+        if !mapping.grant.scopes.is_empty() {
+            findings.warning(
+                &at.key("grant").key("scopes"),
+                "`policies.instead_of_scopes` leaves these without effect",
+                "give `roles` alone, to a group or a claim",
+            );
+        }
+    }
 }
 
 fn sets(at: &At, policies: &Policies, findings: &mut Semantic<'_, '_>) {

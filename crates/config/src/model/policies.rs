@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{NAME, NAME_FORM};
 use crate::value::ReadFileForm;
 
-/// Cedar policies. They narrow what scopes allow, and never give anything. One set by `files` or `folder`, or several by `sets`.
+/// Cedar policies. They narrow what scopes allow, unless `instead_of_scopes` leaves all to them. One set by `files` or `folder`, or several by `sets`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policies {
@@ -29,6 +29,10 @@ pub struct Policies {
     /// How policies name principals and groups. With several providers only `qualified` tells their people apart.
     #[serde(default)]
     pub principal_ids: PrincipalIds,
+    /// Let policies alone decide what callers may do on clusters: scopes then count for nothing there, and requests run under the
+    /// engine roles that mappings give for groups and claims.
+    #[serde(default)]
+    pub instead_of_scopes: bool,
 }
 
 /// A set of policies, from `files` or a `folder`.

@@ -59,8 +59,8 @@ pub fn decide(
     let mut needs = SmallVec::with_capacity(inquiry.needs.len());
     let (mut stood_for, mut behind) = (Vec::new(), Vec::new());
     for need in inquiry.needs.drain(..) {
-        match (rights.allows(&need), &fresh) {
-            (Ok(_), _) => {
+        match (rights.admits(&need), &fresh) {
+            (Ok(()), _) => {
                 judging.aliases(rights, &need)?;
                 if let Some(fresh) = &fresh {
                     behind.extend(
@@ -146,7 +146,7 @@ fn inside(names: &Catalogue, rights: &Rights, need: &Need) -> Option<Inside> {
         }
         Entry::Index { data_stream: Some(stream), .. } => {
             let need = on(need, stream)?;
-            rights.allows(&need).is_ok().then(|| SmallVec::from_iter([need]))
+            rights.admits(&need).is_ok().then(|| SmallVec::from_iter([need]))
         }
         Entry::Alias { .. } | Entry::Index { .. } | Entry::DataStream { .. } => None,
     }
@@ -160,10 +160,10 @@ fn allowed(
     index: &str,
 ) -> Result<Need, Option<Box<Denial>>> {
     let by_name = on(need, index).ok_or(None)?;
-    let Err(denial) = rights.allows(&by_name) else { return Ok(by_name) };
+    let Err(denial) = rights.admits(&by_name) else { return Ok(by_name) };
     if let Some(Entry::Index { data_stream: Some(stream), .. }) = names.get(index)
         && let Some(by_stream) = on(need, stream)
-        && rights.allows(&by_stream).is_ok()
+        && rights.admits(&by_stream).is_ok()
     {
         return Ok(by_stream);
     }

@@ -87,3 +87,41 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path)
         .map_err(|source| XtaskError::Read { path: path.display().to_string(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_runs_the_proxy_takes_away_what_it_does_not_need() {
+        let container = [
+            "runAsNonRoot: true",
+            "runAsUser: 65532",
+            "readOnlyRootFilesystem: true",
+            "allowPrivilegeEscalation: false",
+            "capabilities: {drop: [ALL]}",
+            "seccompProfile: {type: RuntimeDefault}",
+            "automountServiceAccountToken: false",
+        ];
+        let unit = [
+            "User=opensearch-oauth-proxy",
+            "CapabilityBoundingSet=\n",
+            "NoNewPrivileges=yes",
+            "ProtectSystem=strict",
+            "MemoryDenyWriteExecute=yes",
+            "SystemCallFilter=~@privileged @resources",
+            "LimitCORE=0",
+        ];
+        for (file, needed) in [
+            ("deploy/helm/opensearch-oauth-proxy/templates/deployment.yaml", &container[..]),
+            ("deploy/kubernetes/sidecar.yml", &container),
+            ("deploy/systemd/opensearch-oauth-proxy.service", &unit),
+            ("deploy/container/Dockerfile", &["\nFROM scratch\n", "\nUSER 65532:65532\n"]),
+            ("deploy/compose/compose.yml", &["read_only: true", "cap_drop: [ALL]", "no-new-privileges:true"]),
+        ] {
+            let text = read(&workspace().join(file)).unwrap();
+            let missing: Vec<_> = needed.iter().filter(|line| !text.contains(**line)).collect();
+            assert!(missing.is_empty(), "{file} lacks {missing:?}");
+        }
+    }
+}

@@ -124,4 +124,15 @@ mod tests {
             assert!(missing.is_empty(), "{file} lacks {missing:?}");
         }
     }
+    #[test]
+    fn chart_and_examples_have_the_version_of_the_program() {
+        let version = env!("CARGO_PKG_VERSION");
+        for (file, line) in [
+            ("deploy/helm/opensearch-oauth-proxy/Chart.yaml", format!("version: {version}\n")),
+            ("deploy/helm/opensearch-oauth-proxy/Chart.yaml", format!("appVersion: \"{version}\"\n")),
+            ("deploy/kubernetes/sidecar.yml", format!("image: opensearch-oauth-proxy:{version}\n")),
+        ] {
+            assert!(read(&workspace().join(file)).unwrap().contains(&line), "{file} has no {line}");
+        }
+    }
 }

@@ -21,12 +21,12 @@ pub struct WithdrawnConsent {
 impl Tokens {
     /// The consent of this person by which all of this is allowed already.
     pub fn remembered(&self, person: &Party, wanted: &Permission) -> Option<Consent> {
-        let given = |consent: &Consent| {
+        let covers = |consent: &Consent| {
             consent.withdrawn.is_none()
                 && consent.person.is_same_subject(person)
                 && consent.permission.includes(wanted)
         };
-        self.consents().into_iter().find(given)
+        self.0.consents(covers).into_iter().next()
     }
 
     /// Notes that a person allows this; what was allowed already is not noted again.
@@ -44,18 +44,7 @@ impl Tokens {
 
     /// All consents, those that were withdrawn not long ago too; oldest first.
     pub fn consents(&self) -> Vec<Consent> {
-        let mut all: Vec<Consent> = self
-            .0
-            .kept
-            .all()
-            .into_iter()
-            .filter_map(|(kept, _)| match &*kept {
-                Kept::Consent(consent) => Some(consent.clone()),
-                Kept::Authorization(_) => None,
-            })
-            .collect();
-        all.sort_unstable_by(|one, two| (one.given_at, &one.id).cmp(&(two.given_at, &two.id)));
-        all
+        self.0.consents(|_| true)
     }
 
     /// The consent with this id.
@@ -84,8 +73,8 @@ async fn give(
     if let Some(known) = tokens.remembered(&person, &permission) {
         return Ok(known);
     }
-    let live = tokens.consents().into_iter().filter(|consent| consent.withdrawn.is_none());
-    let given = live.filter(|consent| consent.person.is_same_subject(&person)).count();
+    let live = |consent: &Consent| consent.withdrawn.is_none() && consent.person.is_same_subject(&person);
+    let given = tokens.0.consents(live).len();
     if given >= MAX_CONSENTS {
         return Err(TokensError::TooManyConsents(given));
     }
@@ -120,6 +109,18 @@ async fn withdraw(
 }
 
 impl Inner {
+    /// Those that are wanted, oldest first.
+    fn consents(&self, wanted: impl Fn(&Consent) -> bool) -> Vec<Consent> {
+        let all = self.kept.all().into_iter();
+        let wanted = all.filter_map(|(kept, _)| match &*kept {
+            Kept::Consent(consent) if wanted(consent) => Some(consent.clone()),
+            Kept::Consent(_) | Kept::Authorization(_) => None,
+        });
+        let mut consents: Vec<Consent> = wanted.collect();
+        consents.sort_unstable_by(|one, two| (one.given_at, &one.id).cmp(&(two.given_at, &two.id)));
+        consents
+    }
+
     pub(super) fn consent(&self, id: &ConsentId) -> Option<Consent> {
         match &*self.kept.get(id.as_str())?.0 {
             Kept::Consent(consent) => Some(consent.clone()),

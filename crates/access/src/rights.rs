@@ -109,7 +109,7 @@ impl Rights {
     pub(crate) fn permit(&self, needs: &[Need]) -> Result<Permit, Denial> {
         let mut permit = Permit::default();
         // An ask without needs must not be allowed to a token without rights, nor where there is nothing to ask policies about.
-        if needs.is_empty() {
+        if needs.iter().all(is_beside) {
             let need = Need { action: Action::Read, on: Resource::Greeting, origin: Origin::Path };
             permit.add(Some(self.allowing(&need)?.ok_or_else(|| self.denial(&need))?));
         }
@@ -129,9 +129,9 @@ impl Rights {
         self.left_to_policies
     }
 
-    /// The narrowest right that allows the need; none where that is left to policies. Rights are kept narrowest first.
+    /// The narrowest right that allows the need; none where scopes have no say. Rights are kept narrowest first.
     pub(crate) fn allowing(&self, need: &Need) -> Result<Option<&Right>, Denial> {
-        if self.left_to_policies {
+        if self.left_to_policies || is_beside(need) {
             return Ok(None);
         }
         let allowing = |rights: &'_ [Right]| rights.iter().position(|right| right.scope.allows(need));
@@ -240,6 +240,11 @@ impl Right {
         };
         (action == Action::Admin, Reverse(literals), wildcards, self.text.clone())
     }
+}
+
+/// Whether scopes have nothing to say about it: the place that saved objects are in is a need of its own.
+fn is_beside(need: &Need) -> bool {
+    matches!(need.on, Resource::SavedObject { .. })
 }
 
 pub(crate) fn union(known: &mut Vec<Arc<str>>, new: impl IntoIterator<Item = Arc<str>>) {

@@ -171,7 +171,9 @@ impl Scope {
             Resource::Index(target) => Grant::Index { action, target: speakable(target) },
             Resource::Cluster => Grant::Cluster(action),
             Resource::Plugin(name) => Grant::Plugin { action, name: (*name).into() },
-            Resource::Dashboards { workspace } => Grant::Dashboards { action, workspace: workspace.clone() },
+            Resource::Dashboards { workspace } | Resource::SavedObject { workspace, .. } => {
+                Grant::Dashboards { action, workspace: workspace.clone() }
+            }
             Resource::Greeting => Grant::Cluster(Action::Monitor),
         };
         Self { cluster, grant }

@@ -68,6 +68,18 @@ pub(crate) fn timestamp<S: Serializer>(time: &jiff::Timestamp, to: S) -> Result<
     to.collect_str(&format_args!("{time:.6}"))
 }
 
+/// Writes a time where there is one.
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+pub(crate) fn some_timestamp<S: Serializer>(
+    time: &Option<jiff::Timestamp>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => timestamp(time, to),
+        None => to.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{CUT, clip};

@@ -78,6 +78,9 @@ pub struct Record {
     /// The reason in words, for people.
     #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The scope that would have allowed what no scope of the token allows.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub needed_scope: Option<String>,
     /// The scopes that permitted the request.
     #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub permitted_by: Vec<String>,
@@ -109,6 +112,15 @@ pub struct Record {
     /// The token's scopes.
     #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// The groups that the token puts the caller in.
+    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// The token's `acr` claim: how the user was authenticated.
+    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// When the token was issued.
+    #[serde(serialize_with = "clip::some_timestamp", skip_serializing_if = "Option::is_none")]
+    pub token_issued_at: Option<Timestamp>,
 
     /// What kind of access was asked for, such as `read`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,6 +131,9 @@ pub struct Record {
     /// The resources named, such as index expressions.
     #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
+    /// Each action with its target, as `read logs-1`, where not all of them are `action`.
+    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// The configured cluster.
     #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
@@ -190,6 +205,7 @@ impl Record {
             layer: None,
             reason: None,
             detail: None,
+            needed_scope: None,
             permitted_by: Vec::new(),
             policies: Vec::new(),
             policy_would_deny: None,
@@ -200,9 +216,13 @@ impl Record {
             provider: None,
             token_id: None,
             scopes: Vec::new(),
+            groups: Vec::new(),
+            acr: None,
+            token_issued_at: None,
             action: None,
             operation: None,
             targets: Vec::new(),
+            needs: Vec::new(),
             cluster: None,
             upstream: None,
             method: method.into(),

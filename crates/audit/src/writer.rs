@@ -27,6 +27,10 @@ mod tests;
 
 /// Most records put into one write.
 const BATCH: usize = 512;
+/// How long records are let gather after some were written, so that a busy log is woken, and writes, once for many.
+const GATHER: Duration = Duration::from_millis(2);
+/// A queue of fewer places is emptied as fast as it fills: requests would wait for its places.
+const GATHERING_QUEUE: usize = 1024;
 /// Records are on the disk at the latest this long after they were written.
 const SYNC_WITHIN: Duration = Duration::from_secs(1);
 /// The pauses between attempts to write to a sink that fails.
@@ -61,6 +65,8 @@ pub(crate) struct Loop {
     closers: Vec<Answer>,
     /// When to give up, once closing.
     give_up: Option<Instant>,
+    /// Until when records are let gather.
+    gathering: Option<Instant>,
     /// When the disk must have what is written; `None` when it has.
     sync_at: Option<Instant>,
     /// A rotation failed; it is tried again then, and the file grows meanwhile.
@@ -86,6 +92,7 @@ impl Loop {
             flushes: Vec::new(),
             closers: Vec::new(),
             give_up: None,
+            gathering: None,
             sync_at: None,
             rotate_after: None,
         }
@@ -99,9 +106,18 @@ impl Loop {
                 biased;
                 Some(order) = self.orders.recv() => self.obey(order),
                 Some(record) = self.overflow.recv() => batch.push(record),
-                taken = self.records.recv_many(&mut batch, BATCH) => if taken == 0 {
-                    break self.settle(&mut batch).await;
+                taken = self.records.recv_many(&mut batch, BATCH), if self.gathering.is_none() => {
+                    if taken == 0 {
+                        break self.settle(&mut batch).await;
+                    }
+                    self.gather();
                 },
+                () = at(self.gathering) => {
+                    self.gathering = None;
+                    if !self.records.is_empty() {
+                        self.gather();
+                    }
+                }
                 () = at(self.sync_at) => {
                     self.sync();
                 }
@@ -112,6 +128,13 @@ impl Loop {
             }
         };
         self.finish(complete);
+    }
+
+    /// Lets records gather for a moment from now on.
+    fn gather(&mut self) {
+        if self.records.max_capacity() >= GATHERING_QUEUE {
+            self.gathering = Some(Instant::now() + GATHER);
+        }
     }
 
     /// Writes what is there, then answers those who wait for it. `false` when giving up.
@@ -317,9 +340,8 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-#[expect(clippy::naive_bytecount, reason = "a few kilobytes, on a thread of its own")]
 fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// The length of the first line with its end.

@@ -36,6 +36,8 @@ pub(crate) struct Bearer {
     pub(crate) token: Secret,
     /// When it ends, if that is known.
     pub(crate) expires_at: Option<Timestamp>,
+    /// Whether it is one that a client of the provider got for itself.
+    pub(crate) of_client: bool,
 }
 
 impl App {
@@ -84,10 +86,10 @@ impl App {
                 return Err(Error::usage(format!("{TOKEN_VARIABLE} holds no bearer token"))
                     .cure("it must hold the token and nothing else"));
             }
-            return Ok(Bearer { token: Secret::new(token), expires_at: None });
+            return Ok(Bearer { token: Secret::new(token), expires_at: None, of_client: false });
         }
         let session = self.fresh(chosen).await?;
-        Ok(Bearer { token: session.access_token, expires_at: session.expires_at })
+        Ok(Bearer { token: session.access_token, expires_at: session.expires_at, of_client: false })
     }
 
     /// The login of a context with a token that counts for a while. One program at a time asks the provider, since many

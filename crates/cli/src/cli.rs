@@ -28,7 +28,7 @@ Environment:
   NO_COLOR                                      no colours
   BROWSER                                       the browser that `login` opens
   OPENSEARCH_AUTH_TOKEN                         a token to use instead of the login's
-  OPENSEARCH_AUTH_CLIENT_SECRET                 the secret for `create-token --client-id`
+  OPENSEARCH_AUTH_CLIENT_SECRET                 the secret for --client-id and --as-client
 
 Files:
   ~/.opensearch/config.yaml  the contexts
@@ -97,15 +97,12 @@ pub(crate) enum Command {
     Curl(Curl),
     /// Have the proxy issue a token: narrower than yours, with a life of its own.
     ///
-    /// For yourself, in exchange for your login's token; or as a client of the provider, by its secret.
+    /// For yourself, in exchange for your login's token; or as a client of the provider, by its secret or its key.
     CreateToken(Box<tokens::CreateToken>),
     /// List the tokens that the proxy issued: your own, or with the scope `monitor:tokens` all.
     ListTokens(Box<tokens::ListTokens>),
     /// Show all about one token but the token itself.
-    ShowToken {
-        /// Its id.
-        token_id: String,
-    },
+    ShowToken(tokens::ShowToken),
     /// End tokens: by id, or all that meet a filter, after showing them and asking.
     RevokeToken(Box<tokens::RevokeToken>),
     /// Replace a token by a new one with the same rights.
@@ -118,6 +115,10 @@ pub(crate) enum Command {
     /// Tokens that wait for approval.
     #[command(subcommand)]
     Requests(tokens::Requests),
+    /// Say why a request was refused, layer by layer, and what would have allowed it.
+    ///
+    /// One's own requests; with the scope `monitor:decisions` everybody's.
+    Explain(Explain),
     /// Check, test and format Cedar policies. Needs no proxy and no login.
     #[command(subcommand)]
     Policy(policies::PolicyCommand),
@@ -224,6 +225,16 @@ pub(crate) struct Curl {
     /// Anything that curl understands.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CURL ARGUMENT")]
     pub(crate) arguments: Vec<std::ffi::OsString>,
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The id in the refusal: `decision_id` of its body, or the header X-Decision-Id.
+    pub(crate) decision_id: String,
+    /// Look into this file of the audit trail instead of asking the proxy; may be repeated. Needs no login.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Vec<PathBuf>,
 }
 
 /// The subcommands of `config`.

@@ -4,6 +4,7 @@ mod config_check;
 mod contexts;
 mod curl;
 mod documents;
+mod explain;
 mod login;
 mod logout;
 mod policies;
@@ -68,12 +69,13 @@ async fn command(app: &App, command: Command) -> Result<()> {
         Command::Curl(arguments) => curl::run(app, &arguments).await,
         Command::CreateToken(arguments) => tokens::create(app, &arguments).await,
         Command::ListTokens(arguments) => tokens::list(app, &arguments).await,
-        Command::ShowToken { token_id } => tokens::show(app, &token_id).await,
+        Command::ShowToken(arguments) => tokens::show(app, &arguments).await,
         Command::RevokeToken(arguments) => tokens::revoke(app, &arguments).await,
         Command::RotateToken(arguments) => tokens::rotate(app, &arguments).await,
         Command::ReviewTokens(filter) => tokens::review(app, &filter).await,
         Command::Revocations(revocations) => tokens::revocations(app, &revocations).await,
         Command::Requests(requests) => tokens::requests(app, &requests).await,
+        Command::Explain(arguments) => explain::run(app, &arguments).await,
         Command::Policy(policy) => policies::run(app.ui, &policy),
         Command::Config(ConfigCommand::Check { offline }) => config_check::run(app, offline).await,
         Command::Completion { shell } => documents::completion(shell),

@@ -6,6 +6,7 @@
 mod app;
 mod cli;
 mod commands;
+mod confidential_client;
 mod error;
 mod net;
 mod output;

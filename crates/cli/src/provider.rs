@@ -8,7 +8,7 @@ mod loopback;
 mod metadata;
 
 pub(crate) use browser::{Browser, by_browser};
-pub(crate) use client::{Grant, refresh, revoke};
+pub(crate) use client::{Grant, by_client_credentials, refresh, revoke};
 pub(crate) use device::by_device;
 pub(crate) use id_token::who;
 pub(crate) use metadata::Metadata;

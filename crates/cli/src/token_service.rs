@@ -9,6 +9,7 @@ use transport::HttpResponse;
 use url::Url;
 
 use crate::app::{App, Bearer, Chosen};
+use crate::confidential_client::{ConfidentialClient, Proof};
 use crate::error::{Error, Result, printable};
 use crate::net::{Http, request};
 use crate::secret::Secret;
@@ -22,10 +23,10 @@ pub(crate) struct TokenService {
 /// Who makes a call.
 #[derive(Debug)]
 pub(crate) enum Caller<'a> {
-    /// Whoever is logged in.
-    Person(&'a Bearer),
-    /// A client of the provider, by its secret.
-    Client { id: &'a str, secret: &'a Secret },
+    /// Whoever the token is of.
+    Bearer(&'a Bearer),
+    /// A client of the provider, whose secret goes into a header, and whose assertion is in the form.
+    Client(&'a ConfidentialClient),
     /// Whoever the body speaks for.
     Nobody,
 }
@@ -36,7 +37,16 @@ const MANAGED_PREFIX: &str = "osat_";
 impl Caller<'_> {
     /// Whether the token shown is one that the proxy issued, as by `OPENSEARCH_AUTH_TOKEN`.
     fn shows_a_managed_token(&self) -> bool {
-        matches!(self, Self::Person(bearer) if bearer.token.expose().starts_with(MANAGED_PREFIX))
+        matches!(self, Self::Bearer(bearer) if bearer.token.expose().starts_with(MANAGED_PREFIX))
+    }
+
+    /// Whether a client of the provider acts for itself.
+    fn is_client(&self) -> bool {
+        match self {
+            Self::Bearer(bearer) => bearer.of_client,
+            Self::Client(_) => true,
+            Self::Nobody => false,
+        }
     }
 }
 
@@ -96,7 +106,7 @@ impl TokenService {
     /// Posts JSON.
     pub(crate) async fn post(&self, url: &Url, body: &Value, bearer: &Bearer) -> Result<HttpResponse> {
         let request = request(Method::POST, url, Bytes::from(body.to_string()))?;
-        self.send(request, "application/json", Caller::Person(bearer)).await
+        self.send(request, "application/json", Caller::Bearer(bearer)).await
     }
 
     /// Gets JSON from a path with a query.
@@ -115,7 +125,7 @@ impl TokenService {
 
     /// Gets JSON from an address.
     pub(crate) async fn get_at(&self, url: &Url, bearer: &Bearer) -> Result<HttpResponse> {
-        self.send(request(Method::GET, url, Bytes::new())?, "", Caller::Person(bearer)).await
+        self.send(request(Method::GET, url, Bytes::new())?, "", Caller::Bearer(bearer)).await
     }
 
     /// Deletes.
@@ -124,7 +134,7 @@ impl TokenService {
             url.query_pairs_mut().append_pair("reason", reason);
         }
         let request = request(Method::DELETE, &url, Bytes::new())?;
-        self.send(request, "", Caller::Person(bearer)).await.map(|_| ())
+        self.send(request, "", Caller::Bearer(bearer)).await.map(|_| ())
     }
 
     /// Posts JSON to a path.
@@ -143,12 +153,14 @@ impl TokenService {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         let authorization = match &caller {
-            Caller::Person(bearer) => {
+            Caller::Bearer(bearer) => {
                 let value = HeaderValue::from_str(&format!("Bearer {}", bearer.token.expose()));
                 Some(value.map_err(|_| Error::usage("the token cannot be put into a header"))?)
             }
-            Caller::Client { id, secret } => Some(transport::client_secret_basic(id, secret.expose())),
-            Caller::Nobody => None,
+            Caller::Client(ConfidentialClient { id, proof: Proof::Secret(secret) }) => {
+                Some(transport::client_secret_basic(id, secret.expose()))
+            }
+            Caller::Client(ConfidentialClient { proof: Proof::Key(_), .. }) | Caller::Nobody => None,
         };
         if let Some(mut value) = authorization {
             value.set_sensitive(true);
@@ -174,20 +186,31 @@ impl TokenService {
             what.push_str(&printable(description));
         }
         match (refusal.error.as_str(), status) {
-            ("invalid_token", _) if matches!(caller, Caller::Person(_)) => Error::login_needed(what),
-            ("invalid_client", _) => Error::refused(what).cure("check --client-id and the secret"),
-            ("unauthorized_client", _) if matches!(caller, Caller::Client { .. }) => {
+            ("invalid_token", _) if caller.is_client() => Error::refused(what).cure(
+                "at the provider, the client needs one of the proxy's audiences in its tokens",
+            ),
+            ("invalid_token", _) if matches!(caller, Caller::Bearer(_)) => Error::login_needed(what),
+            ("invalid_client", _) => Error::refused(what).cure(match caller {
+                Caller::Client(ConfidentialClient { proof: Proof::Key(_), .. }) => {
+                    "check --client-id, and whether the provider has the public half of --client-key and lets the client sign with it"
+                }
+                _ => "check --client-id and the secret",
+            }),
+            ("unauthorized_client", _) if matches!(caller, Caller::Client(_)) => {
                 Error::refused(what).cure(
                     "at the provider, the client needs the grant client_credentials, and one of the proxy's audiences in its tokens",
                 )
             }
-            ("invalid_scope", _) if matches!(caller, Caller::Client { .. }) => Error::refused(what)
+            ("invalid_scope", _) if matches!(caller, Caller::Client(_)) => Error::refused(what)
                 .cure("ask for scopes that the client holds: at the provider, or by the proxy's `mappings`"),
             ("invalid_scope", _) => Error::refused(what)
                 .cure("ask for scopes that you hold; `opensearch-auth status` shows those"),
             ("insufficient_scope", _) if caller.shows_a_managed_token() => Error::refused(what)
                 .cure("a token of the proxy's own sees and ends itself only: use your login, or a token of the provider"),
             ("insufficient_scope", _) => match needed_scope(response) {
+                Some(scope) if caller.is_client() => {
+                    Error::refused(what).cure(format!("at the proxy or the provider, give the client the scope {scope}"))
+                }
                 Some(scope) => {
                     Error::refused(what).cure(format!("log in with that scope: --scopes '… {scope}'"))
                 }

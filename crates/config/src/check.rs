@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::{parts::Parts, report::Findings, tree::At};
 
 mod api_token;
+mod authorization;
 mod catalogue;
 mod cluster;
 mod dashboards;
@@ -12,6 +13,7 @@ mod listeners;
 mod mapping;
 mod policies;
 mod provider;
+mod rate_limits;
 mod routing;
 mod tokens;
 mod url;
@@ -26,6 +28,7 @@ pub(crate) fn all(parts: &Parts, findings: &mut Findings<'_>) {
     mapping::check(parts, &mut findings);
     tokens::check(parts, &mut findings);
     policies::check(parts, &mut findings);
+    rate_limits::check(parts, &mut findings);
 }
 
 /// Findings about meaning: left out where the structure is already known to be wrong, since they would be

@@ -11,18 +11,24 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 mod api_token;
+mod authorization;
 mod dashboards;
+mod decisions;
 
 pub use self::api_token::{ApiToken, Fallback, TokenAdmin, TokenAdminUser};
+pub use self::authorization::{TokenAuthorization, TokenClient, TokenClientGrant, TokenLogin};
+pub use self::decisions::Decisions;
 pub use self::dashboards::{
     Dashboards, DashboardsHealth, FixedTenant, Tenant, TenantChoice, TenantClaim, TenantMapping,
 };
 use crate::value::{ByteSize, ClaimPathForm, Duration, MasterSecret, Secret};
 
 mod policies;
+mod rate_limits;
 mod tokens;
 
 pub use policies::{Policies, PolicyMode, PrincipalIds};
+pub use rate_limits::{FailedAuthentications, RateLimit, RateLimits, RatePartition};
 pub use tokens::{
     EmbeddedStore, OpenSearchStore, TokenApproval, TokenCondition, TokenNotify, TokenPolicy, TokenStore,
     Tokens,
@@ -59,6 +65,10 @@ pub struct Config {
     pub tokens: Option<Tokens>,
     /// Cedar policies on top of the scopes; without it, scopes alone decide.
     pub policies: Option<Policies>,
+    /// How many requests whoever is known may make; without it, any number.
+    pub rate_limits: Option<RateLimits>,
+    /// Why requests were refused, kept for those who ask; without it, only the audit trail tells.
+    pub decisions: Option<Decisions>,
     /// The audit trail.
     pub audit: Audit,
     /// Limits on what clients may send and how long they may take.

@@ -7,7 +7,7 @@ use serde_path_to_error::{Path, Segment};
 use url::Url;
 
 use crate::{
-    model::{Admin, Cluster, Limits, Listen, Mapping, Policies, Provider, Telemetry, Tokens},
+    model::{Admin, Cluster, Limits, Listen, Mapping, Policies, Provider, RateLimits, Telemetry, Tokens},
     report::Findings,
     tree::{At, Step},
 };
@@ -22,6 +22,7 @@ pub(crate) struct Parts {
     pub(crate) mappings: Section<Mapping>,
     pub(crate) tokens: Option<Tokens>,
     pub(crate) policies: Option<Policies>,
+    pub(crate) rate_limits: Option<RateLimits>,
     pub(crate) limits: Option<Limits>,
     pub(crate) telemetry: Option<Telemetry>,
 }
@@ -58,6 +59,7 @@ impl Parts {
             mappings: reader.list("mappings"),
             tokens: reader.one("tokens", None),
             policies: reader.one("policies", None),
+            rate_limits: reader.one("rate_limits", None),
             limits: reader.one("limits", Some(Limits::default())),
             telemetry: reader.one("telemetry", Some(Telemetry::default())),
         }

@@ -1,17 +1,18 @@
 //! Values with a form of their own: durations, sizes and secrets.
 
+mod action;
 mod byte_size;
 mod claim_path;
 mod duration;
 mod read_file;
 mod secret;
 
+pub(crate) use self::{action::ActionForm, claim_path::ClaimPathForm, read_file::ReadFileForm};
 pub use self::{
     byte_size::ByteSize,
     duration::Duration,
     secret::{MasterSecret, Secret},
 };
-pub(crate) use self::{claim_path::ClaimPathForm, read_file::ReadFileForm};
 
 /// What is wrong with a duration or a size.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -14,8 +14,12 @@ pub(crate) struct Objects {
     /// What is done to them.
     pub(crate) action: Action,
     pub(crate) shape: Shape,
+    /// The places that the objects are in, as far as the request line tells.
+    pub(crate) places: SmallVec<[Need; 2]>,
     /// What is needed at the end, unless the body names workspaces of its own.
     pub(crate) at_end: SmallVec<[Need; 2]>,
+    /// Their type, where the path has it.
+    pub(crate) kind: Option<Box<str>>,
     pub(crate) content_type: Option<Box<str>>,
 }
 
@@ -40,26 +44,27 @@ impl SurfaceBody for Objects {
         for action in [self.action, Action::Manage, Action::Admin] {
             needs.push(types::whole(action, Origin::Body));
         }
+        needs.push(types::objects(None, None, self.action, Origin::Body));
         needs
     }
 
     fn reader(&self, limits: BodyLimits) -> Box<dyn SurfaceReader> {
+        let found = Found::new(self.action, &self.places, self.at_end.clone(), self.kind.as_deref());
         let root = match &self.shape {
             Shape::List => Root::List,
             Shape::Create => Root::Create,
             Shape::Export => Root::Export,
             Shape::Legacy => Root::Legacy,
             Shape::Form { boundary: Some(boundary) } => {
-                return Box::new(Form::new(boundary, self.action, limits));
+                return Box::new(Form::new(boundary, found, limits));
             }
             Shape::Form { boundary: None } => return Box::new(NoBoundary),
         };
         if !is_json(self.content_type.as_deref()) {
-            return Box::new(OtherMedia(self.content_type.clone().unwrap_or_default(), self.at_end.clone()));
+            return Box::new(OtherMedia(self.content_type.clone().unwrap_or_default(), found));
         }
         let lexer = Lexer::new(limits.depth, limits.text, false);
         let lexer = if root == Root::List { lexer.with_arrays() } else { lexer };
-        let found = Found::new(self.action, self.at_end.clone());
         Box::new(Json { lexer, walk: Walk::new(root, limits.keys), found, offset: 0 })
     }
 }
@@ -99,15 +104,16 @@ impl SurfaceReader for Json {
 
 /// A body of a media type that is not read.
 #[derive(Debug)]
-struct OtherMedia(Box<str>, SmallVec<[Need; 2]>);
+struct OtherMedia(Box<str>, Found);
 
 impl SurfaceReader for OtherMedia {
     fn feed(&mut self, bytes: &[u8], _: &mut Vec<Need>) -> Result<(), BodyRefusal> {
         if bytes.is_empty() { Ok(()) } else { Err(BodyRefusal::MediaType { found: self.0.clone() }) }
     }
 
-    fn finish(self: Box<Self>, needs: &mut Vec<Need>) -> Result<(), BodyRefusal> {
-        needs.extend(self.1);
+    fn finish(mut self: Box<Self>, needs: &mut Vec<Need>) -> Result<(), BodyRefusal> {
+        self.1.end();
+        self.1.drain(needs);
         Ok(())
     }
 }

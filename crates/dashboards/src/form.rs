@@ -2,8 +2,7 @@
 
 use memchr::memchr;
 use rest::json::Lexer;
-use rest::{Action, BodyLimits, BodyRefusal, MultipartProblem, Need, SurfaceReader};
-use smallvec::SmallVec;
+use rest::{BodyLimits, BodyRefusal, MultipartProblem, Need, SurfaceReader};
 
 use crate::multipart::{Part, Parts, Splitter};
 use crate::walk::{Found, Root, Walk};
@@ -27,10 +26,10 @@ struct Contents {
 }
 
 impl Form {
-    pub(crate) fn new(boundary: &str, action: Action, limits: BodyLimits) -> Self {
+    pub(crate) fn new(boundary: &str, found: Found, limits: BodyLimits) -> Self {
         let lexer = Lexer::new(limits.depth, limits.text, false);
         let walk = Walk::new(Root::Line, limits.keys);
-        let lines = Lines { lexer, walk, found: Found::new(action, SmallVec::new()) };
+        let lines = Lines { lexer, walk, found };
         let contents = Contents { lines, file: false, retries: false, in_file: false };
         Self { splitter: Splitter::new(boundary, limits.line), contents }
     }
@@ -48,6 +47,7 @@ impl SurfaceReader for Form {
         if !self.contents.file {
             return Err(BodyRefusal::Multipart { at: 0, problem: MultipartProblem::NoFile });
         }
+        self.contents.lines.found.end();
         self.contents.lines.found.drain(needs);
         Ok(())
     }

@@ -68,24 +68,38 @@ impl Request<'_> {
                 let on = types::workspace(self.variable("workspace")?);
                 (smallvec![self.need(on, Origin::Path)], None)
             }
-            Kind::Typed => (self.with_type(whole())?, None),
+            Kind::Objects => {
+                let mut needs = whole();
+                needs.push(types::objects(None, None, action, Origin::Path));
+                (needs, None)
+            }
+            Kind::Typed => {
+                let mut needs = self.with_type(whole())?;
+                let kind = types::known(self.variable("type")?);
+                needs.push(types::objects(kind, None, action, Origin::Path));
+                (needs, None)
+            }
             Kind::Create => {
                 // The workspaces of the body stand in for those of the path, so the place is only known at its end.
                 let (needs, at_end) = match self.workspace {
                     Some(_) => (Needs::new(), self.places()),
                     None => (whole(), Needs::new()),
                 };
-                (self.with_type(needs)?, Some(self.objects(Shape::Create, at_end)))
+                let kind = Some(self.variable("type")?.into());
+                let body = self.objects(Shape::Create, &needs, at_end, kind);
+                (self.with_type(needs)?, Some(body))
             }
             Kind::Find => (self.found(), None),
-            Kind::ById => (whole(), Some(self.objects(Shape::List, Needs::new()))),
-            Kind::Listed => (self.places(), Some(self.objects(Shape::List, Needs::new()))),
+            Kind::ById => self.listed(whole(), Shape::List),
+            Kind::Listed => self.listed(self.places(), Shape::List),
             Kind::Import => {
                 let shape = Shape::Form { boundary: crate::multipart::boundary(self.content_type) };
-                (self.places(), Some(self.objects(shape, Needs::new())))
+                self.listed(self.places(), shape)
             }
-            Kind::Export => (Needs::new(), Some(self.objects(Shape::Export, self.places()))),
-            Kind::Legacy => (whole(), Some(self.objects(Shape::Legacy, Needs::new()))),
+            Kind::Export => {
+                (Needs::new(), Some(self.objects(Shape::Export, &Needs::new(), self.places(), None)))
+            }
+            Kind::Legacy => self.listed(whole(), Shape::Legacy),
             Kind::Sample => (self.sample()?, None),
             _ => engine::judge(self)?,
         })
@@ -134,15 +148,31 @@ impl Request<'_> {
         if needs.is_empty() {
             needs.push(types::whole(action, Origin::Path));
         }
+        let places: Vec<_> = needs.iter().map(types::workspace_of).collect();
         let types = self.parameters.all("type").filter_map(|name| types::beyond(name, action, Origin::Query));
         needs.extend(types);
+        let mut kinds: Vec<Option<&str>> = self.parameters.all("type").map(types::known).collect();
+        if kinds.is_empty() {
+            kinds.push(None);
+        }
+        for kind in kinds {
+            let objects = places.iter().cloned();
+            needs.extend(objects.map(|place| types::objects(kind, place, action, Origin::Query)));
+        }
         needs
     }
 
-    fn objects(&self, shape: Shape, at_end: Needs) -> BodyPlan {
+    /// Objects of a body, in places that the request line tells.
+    fn listed(&self, places: Needs, shape: Shape) -> (Needs, Option<BodyPlan>) {
+        let body = self.objects(shape, &places, Needs::new(), None);
+        (places, Some(body))
+    }
+
+    fn objects(&self, shape: Shape, places: &Needs, at_end: Needs, kind: Option<Box<str>>) -> BodyPlan {
         let action = self.route.operation.action;
         let content_type = self.content_type.map(rest::shorten);
-        BodyPlan::surface(Arc::new(Objects { action, shape, at_end, content_type }))
+        let places = places.clone();
+        BodyPlan::surface(Arc::new(Objects { action, shape, places, at_end, kind, content_type }))
     }
 
     /// A sample data set is an index that is made or deleted, and saved objects.

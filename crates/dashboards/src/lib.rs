@@ -41,6 +41,7 @@
 //! read out of the path, the query, JSON bodies, and the lines of the file in a form, while those flow.
 
 mod body;
+mod deeds;
 mod engine;
 mod form;
 mod inquire;
@@ -51,6 +52,7 @@ mod table;
 mod types;
 mod walk;
 
+pub use deeds::deeds;
 pub use inquire::inquire;
 pub use rules::{XsrfMissing, xsrf};
 pub use table::is_dashboards_path;

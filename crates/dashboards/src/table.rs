@@ -20,6 +20,7 @@ pub(crate) enum Kind {
     Greeting,
     Workspace,
     Security,
+    Objects,
     Typed,
     Create,
     Find,
@@ -39,12 +40,13 @@ pub(crate) enum Kind {
     Sample,
 }
 
-const KINDS: [(&str, Kind); 22] = [
+const KINDS: [(&str, Kind); 23] = [
     ("here", Kind::Here),
     ("whole", Kind::Whole),
     ("greeting", Kind::Greeting),
     ("workspace", Kind::Workspace),
     ("security", Kind::Security),
+    ("objects", Kind::Objects),
     ("typed", Kind::Typed),
     ("create", Kind::Create),
     ("find", Kind::Find),

@@ -36,6 +36,29 @@ pub(crate) fn beyond(name: &str, action: Action, origin: Origin) -> Option<Need>
     (takes != action).then(|| whole(takes, origin))
 }
 
+/// The type of this name; `None` for one that is not known, which could be any.
+pub(crate) fn known(name: &str) -> Option<&'static str> {
+    TYPES.iter().find(|known| known.name == name).map(|known| known.name)
+}
+
+/// Saved objects of a type, or of any, in a workspace or anywhere.
+pub(crate) fn objects(
+    kind: Option<&str>,
+    workspace: Option<Box<str>>,
+    action: Action,
+    origin: Origin,
+) -> Need {
+    Need { action, on: Resource::SavedObject { kind: kind.map(Box::from), workspace }, origin }
+}
+
+/// The workspace of a need of a place.
+pub(crate) fn workspace_of(need: &Need) -> Option<Box<str>> {
+    match &need.on {
+        Resource::Dashboards { workspace } => workspace.clone(),
+        _ => None,
+    }
+}
+
 /// An action on all of Dashboards.
 pub(crate) fn whole(action: Action, origin: Origin) -> Need {
     Need { action, on: Resource::Dashboards { workspace: None }, origin }

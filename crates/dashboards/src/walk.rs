@@ -30,14 +30,30 @@ pub(crate) struct Found {
     needs: Vec<Need>,
     told: Vec<Need>,
     at_end: SmallVec<[Need; 2]>,
+    /// The types of the objects, and the workspaces that they are in.
+    kinds: Vec<Option<&'static str>>,
+    places: Vec<Option<Box<str>>>,
 }
 
 /// Types and workspaces that are told once; beyond, they may be told again.
 const TOLD: usize = 64;
 
 impl Found {
-    pub(crate) fn new(action: Action, at_end: SmallVec<[Need; 2]>) -> Self {
-        Self { action, needs: Vec::new(), told: Vec::new(), at_end }
+    /// Of the objects of a body: what is done to them, where they are as far as the request line tells, and their type if it does.
+    pub(crate) fn new(
+        action: Action,
+        places: &[Need],
+        at_end: SmallVec<[Need; 2]>,
+        kind: Option<&str>,
+    ) -> Self {
+        Self {
+            action,
+            needs: Vec::new(),
+            told: Vec::new(),
+            at_end,
+            kinds: kind.into_iter().map(types::known).collect(),
+            places: places.iter().map(types::workspace_of).collect(),
+        }
     }
 
     pub(crate) fn drain(&mut self, needs: &mut Vec<Need>) {
@@ -47,7 +63,26 @@ impl Found {
     /// The body has ended.
     pub(crate) fn end(&mut self) {
         let at_end = std::mem::take(&mut self.at_end);
-        at_end.into_iter().for_each(|need| self.tell(need));
+        for need in at_end {
+            self.place(types::workspace_of(&need));
+            self.tell(need);
+        }
+        if self.kinds.is_empty() {
+            self.kinds.push(None);
+        }
+        for kind in &self.kinds {
+            let objects = self.places.iter().cloned();
+            let objects = objects.map(|place| types::objects(*kind, place, self.action, Origin::InBody));
+            self.needs.extend(objects);
+        }
+    }
+
+    fn place(&mut self, workspace: Option<Box<str>>) {
+        // Where there are very many, they are anywhere.
+        let workspace = workspace.filter(|_| self.places.len() < TOLD);
+        if !self.places.contains(&workspace) {
+            self.places.push(workspace);
+        }
     }
 
     fn tell(&mut self, need: Need) {
@@ -61,6 +96,10 @@ impl Found {
     }
 
     fn kind(&mut self, name: &str) {
+        let kind = types::known(name);
+        if !self.kinds.contains(&kind) {
+            self.kinds.push(kind);
+        }
         if let Some(need) = types::beyond(name, self.action, Origin::InBody) {
             self.tell(need);
         }
@@ -68,10 +107,13 @@ impl Found {
 
     fn workspace(&mut self, id: &str) {
         self.at_end.clear();
-        self.tell(Need { action: self.action, on: types::workspace(id), origin: Origin::InBody });
+        let need = Need { action: self.action, on: types::workspace(id), origin: Origin::InBody };
+        self.place(types::workspace_of(&need));
+        self.tell(need);
     }
 
     fn whole(&mut self) {
+        self.place(None);
         self.tell(types::whole(self.action, Origin::InBody));
     }
 }

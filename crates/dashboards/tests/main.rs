@@ -11,7 +11,7 @@
 
 use dashboards::inquire;
 use proptest::prelude::*;
-use rest::{BodyLimits, Inquiry, Refusal};
+use rest::{BodyLimits, Inquiry, Need, Refusal, Resource};
 
 fn ask(method: &str, target: &str, media: &str) -> Result<Inquiry, Refusal> {
     let (path, query) = match target.split_once('?') {
@@ -21,8 +21,17 @@ fn ask(method: &str, target: &str, media: &str) -> Result<Inquiry, Refusal> {
     inquire(method, path, query, (media != "-").then_some(media))
 }
 
-/// Distinct needs in words, in order.
-fn words<'n>(needs: impl IntoIterator<Item = &'n rest::Need>) -> String {
+/// Distinct needs in words, in order: those that scopes have a say in.
+fn words<'n>(needs: impl IntoIterator<Item = &'n Need>) -> String {
+    distinct(needs.into_iter().filter(|need| !matches!(need.on, Resource::SavedObject { .. })))
+}
+
+/// The needs of saved objects.
+fn objects<'n>(needs: impl IntoIterator<Item = &'n Need>) -> String {
+    distinct(needs.into_iter().filter(|need| matches!(need.on, Resource::SavedObject { .. })))
+}
+
+fn distinct<'n>(needs: impl Iterator<Item = &'n Need>) -> String {
     let mut words: Vec<String> = Vec::new();
     for need in needs {
         let need = need.to_string();
@@ -100,6 +109,87 @@ fn bodies_need_what_the_corpus_says() {
             Err(refusal) => format!("! {}", refusal.reason()),
         };
         assert_eq!(found, case.expected, "{}", case.about);
+    }
+}
+
+#[test]
+fn saved_objects_are_told_by_type_and_workspace() {
+    let (json, form) = ("application/json", "multipart/form-data; boundary=x");
+    let file = |lines: &str| {
+        format!(
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f.ndjson\"\r\n\r\n{lines}\r\n--x--\r\n"
+        )
+    };
+    let two = "[{\"type\":\"dashboard\"},{\"type\":\"config\"},{\"type\":\"dashboard\"}]";
+    let table = [
+        ("GET /api/saved_objects/dashboard/d1", "-", String::new(), "read on dashboards:dashboard"),
+        // By an id an object is reached in any workspace.
+        ("PUT /w/ops/api/saved_objects/search/s", json, String::new(), "write on dashboards:search"),
+        ("GET /api/saved_objects/unheard-of/x", "-", String::new(), "read on dashboards:*"),
+        (
+            "GET /api/saved_objects/_find?type=dashboard&type=search&workspaces=ops",
+            "-",
+            String::new(),
+            "read on dashboards/ops:dashboard, read on dashboards/ops:search",
+        ),
+        ("GET /api/saved_objects/_find", "-", String::new(), "read on dashboards:*"),
+        (
+            "POST /api/saved_objects/_bulk_get",
+            json,
+            two.into(),
+            "read on dashboards:dashboard, read on dashboards:config",
+        ),
+        (
+            "POST /w/ops/api/saved_objects/_bulk_create",
+            json,
+            two.into(),
+            "write on dashboards/ops:dashboard, write on dashboards/ops:config",
+        ),
+        ("POST /api/saved_objects/_bulk_create", json, "[]".into(), "write on dashboards:*"),
+        (
+            "POST /api/saved_objects/_bulk_create",
+            json,
+            "[{\"type\":\"odd\"}]".into(),
+            "write on dashboards:*",
+        ),
+        ("POST /api/saved_objects/dashboard/d", json, "{}".into(), "write on dashboards:dashboard"),
+        ("POST /w/ops/api/saved_objects/dashboard", json, "{}".into(), "write on dashboards/ops:dashboard"),
+        (
+            "POST /w/ops/api/saved_objects/dashboard",
+            json,
+            "{\"workspaces\":[\"dev\",\"test\"]}".into(),
+            "write on dashboards/dev:dashboard, write on dashboards/test:dashboard",
+        ),
+        (
+            "POST /w/ops/api/saved_objects/_import",
+            form,
+            file("{\"type\":\"dashboard\"}\n{\"type\":\"odd\"}"),
+            "write on dashboards/ops:dashboard, write on dashboards/ops:*",
+        ),
+        (
+            "POST /api/saved_objects/_export",
+            json,
+            "{\"type\":[\"dashboard\",\"search\"]}".into(),
+            "read on dashboards:dashboard, read on dashboards:search",
+        ),
+        ("GET /api/opensearch-dashboards/dashboards/export", "-", String::new(), "read on dashboards:*"),
+        ("GET /app/home", "-", String::new(), ""),
+    ];
+    for (line, media, body, expected) in table {
+        let (method, target) = line.split_once(' ').expect("a method");
+        let inquiry = ask(method, target, media).expect(line);
+        let mut needs = inquiry.needs.to_vec();
+        if let Some(plan) = &inquiry.body
+            && !body.is_empty()
+        {
+            let mut reader = plan.reader(BodyLimits::default());
+            reader.feed(body.as_bytes(), &mut needs).and_then(|()| reader.finish(&mut needs)).expect(line);
+        }
+        assert_eq!(objects(&needs), expected, "{line} {body}");
+        // A body that is not read could have any.
+        if inquiry.body.is_some() {
+            assert!(objects(&inquiry.unread().needs).contains("dashboards:*"), "{line}");
+        }
     }
 }
 

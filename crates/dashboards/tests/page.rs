@@ -15,7 +15,7 @@ fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 fn needs(method: &str, kind: &str, action: &str) -> String {
     match kind {
         "here" => format!("`{action}:dashboards`, or of the workspace"),
-        "whole" | "legacy" | "by_id" | "typed" => format!("`{action}:dashboards`"),
+        "whole" | "objects" | "legacy" | "by_id" | "typed" => format!("`{action}:dashboards`"),
         "create" | "listed" | "import" => format!("`{action}:dashboards`, or of the workspaces"),
         "find" | "export" => {
             format!("`{action}:dashboards`, or of the workspaces, see [Workspaces](#workspaces)")

@@ -13,6 +13,7 @@
     reason = "a test that cannot be set up fails with its reason"
 )]
 
+mod browser;
 mod chromium;
 mod client;
 mod eventually;
@@ -23,6 +24,7 @@ mod real;
 mod session;
 mod stand_in;
 
+pub use browser::{Browser, Page};
 pub use chromium::Chromium;
 pub use client::{Client, Reply, plain};
 pub use eventually::eventually;

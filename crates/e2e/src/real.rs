@@ -79,6 +79,15 @@ impl Real {
         Self { testbed, proxy, _turn: turn }
     }
 
+    /// A second proxy with the same configuration and the same key towards the engine.
+    pub async fn another(&self, config: &RealConfig) -> RunningProxy {
+        let files = ProxyFiles::new();
+        let key = std::fs::read_to_string(self.proxy.files().path("signing.pem")).expect("a signing key");
+        files.write("signing.pem", &key);
+        let text = Self::text(&files, &self.testbed, config);
+        RunningProxy::start(files, &text).await
+    }
+
     /// The administrator of the real engine.
     pub fn admin(testbed: &TestbedInfo) -> AdminAccess {
         let engine = &testbed.engine;

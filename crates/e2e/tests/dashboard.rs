@@ -32,12 +32,18 @@ async fn exposition() -> String {
          fallback: {signed_jwt: {private_key: signing.pem}}}}",
     );
     let config = stand_in_config(&files, &provider, &[&engine.url()]).replace(jwt, tokens);
-    let config =
-        format!("{config}    catalogue: {{}}\ntokens:\n  store: {{embedded: {{path: tokens.redb}}}}\n");
+    let config = format!(
+        "{config}    catalogue: {{}}\ntokens:\n  store: {{embedded: {{path: tokens.redb}}}}\n\
+                 rate_limits: {{rules: [{{name: few, per: [client], clients: [eager], requests: 1, every: 1d}}]}}\n"
+    );
     let proxy = RunningProxy::start(files, &config).await;
     let world = StandIns { provider, engine, proxy };
     assert_eq!(world.client("read:logs-*").get("/logs-a/_search").await.status, StatusCode::OK);
     assert_eq!(world.anonymous().get("/logs-a/_search").await.status, StatusCode::UNAUTHORIZED);
+    let eager = world.provider.build_token().claim("client_id", "eager").sign();
+    for _ in 0..2 {
+        world.anonymous().with_token(eager.clone()).get("/logs-a/_search").await;
+    }
     assert_eq!(world.client("read:logs-*").get("/oauth/tokens").await.status, StatusCode::OK);
     world.proxy.reloader().reload("test").await;
     let mut stream = TcpStream::connect(world.proxy.admin).await.unwrap();

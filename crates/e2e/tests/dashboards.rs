@@ -418,7 +418,7 @@ async fn records_say_that_it_was_dashboards() {
     assert_eq!(record["cluster"], "main");
     assert_eq!(record["action"], "read");
     assert!(record["operation"].as_str().unwrap().starts_with("dashboards."), "{record}");
-    assert_eq!(record["targets"], json!(["dashboards/team-a"]));
+    assert_eq!(record["targets"], json!(["dashboards/team-a", "dashboards/team-a:search"]));
     assert_eq!(record["permitted_by"], json!(["read:dashboards/team-a"]));
     assert_eq!(record["node"], world.dashboards.address().to_string());
     world.client("read:logs-*").get("/logs-a/_search").await;

@@ -218,8 +218,8 @@ async fn connections_that_the_engine_closed_meanwhile_are_no_ones_business() {
             (world.status(&engine.url()).idle == 1).then_some(())
         })
         .await;
-        engine.break_connections();
-        // The next request finds a connection that is closed, or is just closing.
+        engine.break_connections().await;
+        // The next request finds a connection that is known to be closed, or of which that is just coming to be known.
         if number % 2 == 0 {
             eventually("the pool notices", async || {
                 world.proxy.proxy().snapshot().clusters()[0].upstream().status().next().map(|_| ())

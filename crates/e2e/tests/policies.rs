@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use e2e::{
-    Client, ProxyFiles, RunningProxy, StandInEngine, StandInProvider, StandIns, eventually, stand_in_config,
+    Client, DashboardsOptions, ProxyFiles, RunningProxy, StandInDashboards, StandInEngine, StandInProvider,
+    StandIns, eventually, stand_in_config,
 };
 use http::{Method, StatusCode};
 use opensearch_oauth_proxy::reload::ReloadError;
@@ -382,4 +383,71 @@ async fn scopes_and_policies_together_never_allow_more_than_either_alone() {
         }
     }
     assert_eq!(seen.len(), 4, "each layer refuses something that the other allows: {seen:?}");
+}
+
+#[tokio::test]
+async fn saved_objects_are_asked_about_by_type_and_workspace_and_for_the_tenant() {
+    let policies = r#"
+@id("team a") permit(principal, action in Action::"read", resource in Workspace::"team-a");
+@id("dashboards are kept") permit(principal, action in [Action::"create", Action::"update"], resource in ResourceType::"dashboard");
+@id("pages") permit(principal, action in Action::"read", resource == Dashboards::"dashboards");
+@id("no settings") forbid(principal, action, resource in ResourceType::"config");
+@id("not in private") forbid(principal, action in Action::"write", resource) when { context has tenant && context.tenant == "private" };
+"#;
+    let (provider, engine) = (StandInProvider::start().await, StandInEngine::start().await);
+    let dashboards = StandInDashboards::start(DashboardsOptions::new(engine.url())).await;
+    let files = ProxyFiles::new();
+    files.write("agents.cedar", policies);
+    let config = format!(
+        "{}    dashboards: {{nodes: [{}], tenant: {{choice: {{allowed: [global, private]}}}}}}\npolicies: {{files: [agents.cedar]}}\n",
+        stand_in_config(&files, &provider, &[&engine.url()]),
+        dashboards.url()
+    );
+    let proxy = RunningProxy::start(files, &config).await;
+    let world = StandIns { provider, engine, proxy };
+    let client = agent(&world, "admin:dashboards");
+    let (forbidden, unpermitted) = ("forbidden_by_policy", "not_permitted_by_policy");
+    let list = |kinds: &[&str]| {
+        json!(kinds.iter().map(|kind| json!({"type": kind})).collect::<Vec<_>>()).to_string()
+    };
+    let find = "/api/saved_objects/_find?type=dashboard";
+    let table = [
+        (Method::GET, "/app/home", String::new(), "global", "ok"),
+        (Method::GET, &*format!("{find}&workspaces=team-a"), String::new(), "global", "ok"),
+        (Method::GET, &*format!("{find}&workspaces=team-b"), String::new(), "global", unpermitted),
+        // Anywhere is not in one workspace.
+        (Method::GET, find, String::new(), "global", unpermitted),
+        (Method::GET, &*format!("{find}&type=config&workspaces=team-a"), String::new(), "global", forbidden),
+        // A type that is not known takes `admin` on all of Dashboards, and settings `manage`, which no policy permits.
+        (Method::GET, &*format!("{find}&type=odd&workspaces=team-a"), String::new(), "global", unpermitted),
+        (Method::POST, "/api/saved_objects/dashboard/d", "{}".to_owned(), "global", "ok"),
+        (Method::POST, "/api/saved_objects/dashboard/d", "{}".to_owned(), "private", forbidden),
+        (Method::POST, "/api/saved_objects/_bulk_create", list(&["dashboard"]), "global", "ok"),
+        (
+            Method::POST,
+            "/api/saved_objects/_bulk_create",
+            list(&["dashboard", "search"]),
+            "global",
+            unpermitted,
+        ),
+        (
+            Method::POST,
+            "/api/saved_objects/_bulk_create",
+            list(&["dashboard", "config"]),
+            "global",
+            unpermitted,
+        ),
+        (Method::DELETE, "/api/saved_objects/dashboard/d", String::new(), "global", unpermitted),
+        (Method::GET, "/api/opensearch-dashboards/dashboards/export", String::new(), "global", forbidden),
+    ];
+    for (method, path, body, tenant, expected) in table {
+        let headers =
+            [("content-type", "application/json"), ("osd-xsrf", "true"), ("securitytenant", tenant)];
+        let before = dashboards.seen().len();
+        let reply = client.send(method.clone(), path, &headers, Bytes::from(body.clone())).await;
+        let told: Value = serde_json::from_str(&reply.text()).unwrap_or_default();
+        let code = told["attributes"]["code"].as_str().unwrap_or("ok");
+        assert_eq!(code, expected, "{method} {path} {body} {tenant}: {told}");
+        assert_eq!(dashboards.seen().len() > before, expected == "ok", "{method} {path}");
+    }
 }

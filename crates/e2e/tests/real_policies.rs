@@ -20,8 +20,8 @@ permit(
 @id("deploys dashboards")
 permit(
   principal in Group::"ops",
-  action in [Action::"write"],
-  resource in Dashboards::"dashboards"
+  action in [Action::"create", Action::"update"],
+  resource in ResourceType::"dashboard"
 );
 @id("no agent sees pii")
 forbid(
@@ -213,25 +213,37 @@ async fn bodies_are_held_against_the_policies_before_the_engine_acts_on_them() {
 }
 
 #[tokio::test]
-async fn a_pipeline_deploys_dashboards_by_the_policy_for_its_group() {
+async fn a_pipeline_deploys_dashboards_and_nothing_else_by_the_policy_for_its_group() {
     let world = World::start().await;
-    let object =
-        json!({"type": "dashboard", "id": "policies", "attributes": {"title": "Policies"}, "references": []});
-    let form = format!(
-        "--XyZ\r\nContent-Disposition: form-data; name=\"file\"; filename=\"d.ndjson\"\r\n\r\n{object}\n\r\n--XyZ--\r\n"
-    );
-    let headers = [("content-type", "multipart/form-data; boundary=XyZ"), ("osd-xsrf", "true")];
-    let path = "/api/saved_objects/_import?overwrite=true";
+    let object = |kind: &str| json!({"type": kind, "id": "policies", "attributes": {}, "references": []});
     let pipeline = world.real.client("ops", "write:dashboards read:dashboards").await;
-    let reply = pipeline.send(Method::POST, path, &headers, Bytes::from(form)).await;
-    assert_eq!(outcome(&reply), "200", "{}", reply.text());
-    // Its scopes would let it look, too.
-    let reply = pipeline.get("/api/saved_objects/dashboard/policies").await;
-    assert_eq!(outcome(&reply), "not_permitted_by_policy", "{}", reply.text());
-    let headers = [("osd-xsrf", "true")];
-    let reply =
-        pipeline.send(Method::DELETE, "/api/saved_objects/dashboard/policies", &headers, Bytes::new()).await;
-    assert_eq!(outcome(&reply), "200", "{}", reply.text());
+    let import = async |kinds: &[&str]| {
+        let lines: Vec<String> = kinds.iter().map(|kind| object(kind).to_string()).collect();
+        let form = format!(
+            "--XyZ\r\nContent-Disposition: form-data; name=\"file\"; filename=\"d.ndjson\"\r\n\r\n{}\n\r\n--XyZ--\r\n",
+            lines.join("\n")
+        );
+        let headers = [("content-type", "multipart/form-data; boundary=XyZ"), ("osd-xsrf", "true")];
+        let path = "/api/saved_objects/_import?overwrite=true";
+        outcome(&pipeline.send(Method::POST, path, &headers, Bytes::from(form)).await)
+    };
+    let unpermitted = "not_permitted_by_policy";
+    assert_eq!(import(&["dashboard"]).await, "200");
+    assert_eq!(import(&["dashboard", "index-pattern"]).await, unpermitted);
+    let headers = [("content-type", "application/json"), ("osd-xsrf", "true")];
+    let send = async |method: Method, path: &str| {
+        outcome(&pipeline.send(method, path, &headers, Bytes::from_static(b"{\"attributes\":{}}")).await)
+    };
+    let path = "/api/saved_objects/dashboard/policies";
+    assert_eq!(send(Method::PUT, path).await, "200");
+    // Its scopes would let it do all of these.
+    assert_eq!(send(Method::PUT, "/api/saved_objects/search/policies").await, unpermitted);
+    assert_eq!(send(Method::DELETE, path).await, unpermitted);
+    assert_eq!(outcome(&pipeline.get(path).await), unpermitted);
+    assert_eq!(outcome(&pipeline.get("/api/saved_objects/_find?type=dashboard").await), unpermitted);
+    assert_eq!(outcome(&pipeline.get("/app/dashboards").await), unpermitted);
+    let engine = world.real.testbed.engine.client().unwrap();
+    engine.expect(&Method::DELETE, "/.kibana*?expand_wildcards=all", None).await.unwrap();
     world.end().await;
 }
 

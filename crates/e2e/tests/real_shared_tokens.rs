@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use bytes::Bytes;
-use e2e::{Client, ProxyFiles, Real, RealConfig, RunningProxy, eventually};
+use e2e::{Client, Real, RealConfig, eventually};
 use http::{Method, StatusCode};
 use testbed::KeycloakInfo;
 use transport::client_secret_basic;
@@ -13,15 +13,6 @@ const INDEX: &str = ".oauth-tokens-e2e-proxies";
 fn store() -> String {
     let secret = "literal:a secret that both proxies have, of 32 bytes or more";
     format!("tokens:\n  store: {{opensearch: {{cluster: main, index: {INDEX}, secret: {secret:?}}}}}\n")
-}
-
-/// A second proxy with the same configuration and the same key towards the engine.
-async fn another(real: &Real, config: &RealConfig) -> RunningProxy {
-    let files = ProxyFiles::new();
-    let key = std::fs::read_to_string(real.proxy.files().path("signing.pem")).unwrap();
-    files.write("signing.pem", &key);
-    let text = Real::text(&files, &real.testbed, config);
-    RunningProxy::start(files, &text).await
 }
 
 async fn outcome(client: &Client, token: &str) -> (u16, String) {
@@ -40,7 +31,7 @@ async fn remove_index(real: &Real) {
 async fn a_token_of_one_proxy_works_at_the_other_until_either_ends_it() {
     let config = RealConfig { extra: store(), ..RealConfig::default() };
     let real = Real::start(&config).await;
-    let second = another(&real, &config).await;
+    let second = real.another(&config).await;
     let (one, two) = (real.anonymous(), Client::new(second.address, &second.ca()));
 
     let basic = client_secret_basic("langchain-agent", &KeycloakInfo::secret("langchain-agent"));
@@ -70,7 +61,7 @@ async fn a_token_of_one_proxy_works_at_the_other_until_either_ends_it() {
     .await;
 
     second.stop().await;
-    let third = another(&real, &config).await;
+    let third = real.another(&config).await;
     assert_eq!(
         outcome(&Client::new(third.address, &third.ca()), &token).await,
         revoked,

@@ -58,6 +58,7 @@ impl Key {
             rest::Resource::Plugin(_) => 2,
             rest::Resource::Dashboards { .. } => 3,
             rest::Resource::Greeting => 4,
+            rest::Resource::SavedObject { .. } => 5,
         });
         // Writing to a vector cannot fail. It is the last part, so it needs no length.
         let _ = write!(key.0, "{}", wish.on);

@@ -13,7 +13,7 @@ use cedar_policy::{
 use jiff::Timestamp;
 use rest::{Action, Resource};
 
-use crate::{PolicySet, cache::Key, schema::TWIN, slice::Slice};
+use crate::{PolicySet, cache::Key, slice::Slice};
 
 /// Whether a client asks for itself or a person does.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -116,14 +116,14 @@ impl Decision {
 impl Asker<'_> {
     pub(crate) fn uid(&self) -> EntityUid {
         let kind = match self.kind {
-            Kind::Agent => Type::Agent,
-            Kind::User => Type::User,
+            Kind::Agent => EntityType::Agent,
+            Kind::User => EntityType::User,
         };
         uid(kind, self.id)
     }
 
     fn entity(&self) -> Option<Entity> {
-        let groups = self.groups.iter().map(|group| uid(Type::Group, group)).collect();
+        let groups = self.groups.iter().map(|group| uid(EntityType::Group, group)).collect();
         let provider = RestrictedExpression::new_string(self.provider.to_owned());
         Entity::new(self.uid(), HashMap::from([("provider".to_owned(), provider)]), groups).ok()
     }
@@ -163,20 +163,31 @@ fn evaluate(
     if slice.permits.is_empty() {
         return Ok(Decision::Deny { forbids: Vec::new(), near: Vec::new(), failed: Vec::new() });
     }
-    let cluster = uid(Type::Cluster, about.cluster);
+    let cluster = uid(EntityType::Cluster, about.cluster);
     let (resource, parents) = match wish.on {
         Resource::Index(target) => {
             let mut parents = slice.parents(target);
             parents.insert(cluster);
-            (uid(Type::Index, &target.to_string()), parents)
+            (uid(EntityType::Index, &target.to_string()), parents)
         }
         Resource::Cluster | Resource::Greeting => (cluster, HashSet::new()),
-        Resource::Plugin(name) => (uid(Type::Plugin, name), HashSet::from([cluster])),
+        Resource::Plugin(name) => (uid(EntityType::Plugin, name), HashSet::from([cluster])),
         Resource::Dashboards { workspace: None } => {
-            (uid(Type::Dashboards, "dashboards"), HashSet::from([cluster]))
+            (uid(EntityType::Dashboards, "dashboards"), HashSet::from([cluster]))
         }
         Resource::Dashboards { workspace: Some(workspace) } => {
-            (uid(Type::Workspace, workspace), HashSet::from([uid(Type::Dashboards, "dashboards"), cluster]))
+            let mut parents = slice.twins(EntityType::WorkspaceReach, Some(workspace));
+            parents.extend([uid(EntityType::Dashboards, "dashboards"), cluster]);
+            (uid(EntityType::Workspace, workspace), parents)
+        }
+        Resource::SavedObject { kind, workspace } => {
+            let (kind, workspace) = (kind.as_deref(), workspace.as_deref());
+            let mut parents = slice.twins(EntityType::ResourceTypeReach, kind);
+            parents.extend(slice.twins(EntityType::WorkspaceReach, workspace));
+            parents.extend(kind.map(|kind| uid(EntityType::ResourceType, kind)));
+            parents.extend(workspace.map(|workspace| uid(EntityType::Workspace, workspace)));
+            parents.extend([uid(EntityType::Dashboards, "dashboards"), cluster]);
+            (uid(EntityType::DashboardsObject, kind.unwrap_or("*")), parents)
         }
     };
     let me = asker.entity().ok_or("the principal")?;
@@ -223,37 +234,50 @@ impl Circumstances<'_> {
 
 /// Types of the schema that decisions need.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Type {
+pub(crate) enum EntityType {
     Action,
     Agent,
     Cluster,
     Dashboards,
+    DashboardsObject,
     Group,
     Index,
     IndexReach,
     Plugin,
+    ResourceType,
+    ResourceTypeReach,
     User,
     Workspace,
+    WorkspaceReach,
 }
 
-impl Type {
-    const ALL: [(Self, &'static str); 10] = [
+impl EntityType {
+    const ALL: [(Self, &'static str); 14] = [
         (Self::Action, "Action"),
         (Self::Agent, "Agent"),
         (Self::Cluster, "Cluster"),
         (Self::Dashboards, "Dashboards"),
+        (Self::DashboardsObject, "DashboardsObject"),
         (Self::Group, "Group"),
         (Self::Index, "Index"),
-        (Self::IndexReach, TWIN),
+        (Self::IndexReach, "IndexReach"),
         (Self::Plugin, "Plugin"),
+        (Self::ResourceType, "ResourceType"),
+        (Self::ResourceTypeReach, "ResourceTypeReach"),
         (Self::User, "User"),
         (Self::Workspace, "Workspace"),
+        (Self::WorkspaceReach, "WorkspaceReach"),
     ];
 
-    fn name(self) -> EntityTypeName {
+    /// Its name in the schema.
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    pub(crate) fn name(self) -> EntityTypeName {
         // Reading a name is a parser's run each time.
         static NAMES: LazyLock<Vec<EntityTypeName>> = LazyLock::new(|| {
-            Type::ALL
+            EntityType::ALL
                 .iter()
                 .map(|(_, name)| name.parse().unwrap_or_else(|_| unreachable!("{name} is a word")))
                 .collect()
@@ -263,7 +287,7 @@ impl Type {
 }
 
 /// An entity.
-pub(crate) fn uid(kind: Type, id: &str) -> EntityUid {
+pub(crate) fn uid(kind: EntityType, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.name(), EntityId::new(id))
 }
 
@@ -273,7 +297,7 @@ mod tests {
 
     #[test]
     fn types_stand_in_their_order() {
-        for (place, (kind, name)) in Type::ALL.into_iter().enumerate() {
+        for (place, (kind, name)) in EntityType::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, place);
             assert_eq!(kind.name().to_string(), name);
         }

@@ -11,6 +11,8 @@
 //! it may touch. Where a test must rather err to the other side (in a forbid, after `!`, in `unless`) it is rewritten to
 //! the twin when the policies are [read](PolicySet::parse). A test whose side cannot be told is refused then.
 //!
+//! So it is with the types and workspaces of saved objects of Dashboards, of which a request can be for all.
+//!
 //! # Example
 //!
 //! ```

@@ -1,11 +1,11 @@
-//! Tests of indices, rewritten to the side on which they must err.
+//! Tests of indices, and of types and workspaces of saved objects, rewritten to the side on which they must err.
 //!
 //! Worked out on Cedar's JSON form of a policy (Cedar documentation, "JSON policy format").
 
 use rest::{Resource, Target};
 use serde_json::{Value, json};
 
-use crate::schema::TWIN;
+use crate::{decide::EntityType, schema};
 
 const INDEX: &str = "Index";
 
@@ -14,7 +14,7 @@ const INDEX: &str = "Index";
 pub(crate) enum ReachError {
     /// Neither side is safe.
     #[error(
-        "it cannot be told on which side this test of an index must err when a request asks for a pattern"
+        "it cannot be told on which side this test of an index, type or workspace must err when a request asks for several"
     )]
     Side,
     /// No pattern of index names.
@@ -30,7 +30,7 @@ impl ReachError {
     pub(crate) fn help(&self) -> &'static str {
         match self {
             Self::Side => {
-                "write tests of indices as `resource in Index::\"…\"`, joined by &&, || and ! only, and not inside of the condition of an `if`"
+                "write such tests as `resource in Index::\"…\"`, joined by &&, || and ! only, and not inside of the condition of an `if`"
             }
             Self::Pattern(..) => "one name or pattern, such as logs-*, or cluster:logs-* for a remote one",
             Self::Form => "leave out what is not plain Cedar",
@@ -45,6 +45,8 @@ pub(crate) struct Patterns {
     pub(crate) inside: Vec<Target>,
     /// Those that it may touch.
     pub(crate) touched: Vec<Target>,
+    /// The types of saved objects, and the workspaces, that it may touch, as entities of the twins.
+    pub(crate) twins: Vec<(EntityType, String)>,
 }
 
 /// The policy with every test of an index on the safe side.
@@ -66,7 +68,7 @@ pub(crate) fn rewrite(mut policy: Value) -> Result<(Value, Patterns), ReachError
         work.expression(body, side)?;
     }
     for part in ["principal", "action"] {
-        if policy.get(part).is_some_and(names_index) {
+        if policy.get(part).is_some_and(names_several) {
             return Err(ReachError::Side);
         }
     }
@@ -106,14 +108,14 @@ impl Work {
         let Some(entity) = scope.pointer_mut(place) else {
             return Ok(());
         };
-        if is_index(entity) && self.entity(entity, side)? && equals {
+        if can_be_several(entity) && self.entity(entity, side)? && equals {
             scope["op"] = json!("in");
         }
         Ok(())
     }
 
     fn expression(&mut self, expression: &mut Value, side: Side) -> Result<(), ReachError> {
-        if !names_index(expression) {
+        if !names_several(expression) {
             return Ok(());
         }
         let Some((operator, _)) = expression.as_object().and_then(|object| object.iter().next()) else {
@@ -126,7 +128,7 @@ impl Work {
             }
             "!" => self.expression(part(expression, "!", "arg")?, side.other()),
             operator @ "if-then-else" => {
-                if names_index(part(expression, operator, "if")?) {
+                if names_several(part(expression, operator, "if")?) {
                     return Err(ReachError::Side);
                 }
                 self.expression(part(expression, operator, "then")?, side)?;
@@ -175,29 +177,34 @@ impl Work {
     }
 
     fn literal(&mut self, literal: &mut Value, side: Side) -> Result<(), ReachError> {
-        if !names_index(literal) {
+        if !names_several(literal) {
             return Ok(());
         }
-        let entity = literal.pointer_mut("/Value/__entity").filter(|entity| is_index(entity));
+        let entity = literal.pointer_mut("/Value/__entity").filter(|entity| can_be_several(entity));
         self.entity(entity.ok_or(ReachError::Side)?, side).map(|_| ())
     }
 
-    /// Rewrites an `Index`; whether it became the twin.
+    /// Rewrites an entity; whether it became the twin.
     fn entity(&mut self, entity: &mut Value, side: Side) -> Result<bool, ReachError> {
-        let id = entity.get("id").and_then(Value::as_str).ok_or(ReachError::Form)?;
-        let target: Target = id
-            .parse()
-            .map_err(|error: rest::TargetError| ReachError::Pattern(id.to_owned(), error.to_string()))?;
-        // As everything that is asked for is written, too.
-        entity["id"] = json!(Resource::Index(target.clone()).to_string());
-        match side {
-            Side::Inside => self.patterns.inside.push(target),
-            Side::Touched => {
-                entity["type"] = json!(TWIN);
-                self.patterns.touched.push(target);
-            }
+        let text = |key| entity.get(key).and_then(Value::as_str).ok_or(ReachError::Form);
+        let (kind, id) = (text("type")?, text("id")?.to_owned());
+        let twin = schema::twin(kind).ok_or(ReachError::Form)?;
+        let touched = side == Side::Touched;
+        if kind == INDEX {
+            let target: Target = id
+                .parse()
+                .map_err(|error: rest::TargetError| ReachError::Pattern(id.clone(), error.to_string()))?;
+            // As everything that is asked for is written, too.
+            entity["id"] = json!(Resource::Index(target.clone()).to_string());
+            let patterns = if touched { &mut self.patterns.touched } else { &mut self.patterns.inside };
+            patterns.push(target);
+        } else if touched {
+            self.patterns.twins.push((twin, id));
         }
-        Ok(side == Side::Touched)
+        if touched {
+            entity["type"] = json!(twin.as_str());
+        }
+        Ok(touched)
     }
 }
 
@@ -205,17 +212,18 @@ fn part<'v>(expression: &'v mut Value, operator: &str, name: &str) -> Result<&'v
     expression.get_mut(operator).and_then(|inner| inner.get_mut(name)).ok_or(ReachError::Form)
 }
 
-fn is_index(entity: &Value) -> bool {
-    entity.get("type").and_then(Value::as_str) == Some(INDEX)
+/// Whether it is of a type of which a request can be for several.
+fn can_be_several(entity: &Value) -> bool {
+    entity.get("type").and_then(Value::as_str).is_some_and(|kind| schema::twin(kind).is_some())
 }
 
-/// Whether an `Index::"…"` stands anywhere in it.
-fn names_index(value: &Value) -> bool {
+/// Whether such an entity stands anywhere in it.
+fn names_several(value: &Value) -> bool {
     match value {
         Value::Object(object) => {
-            is_index(value) && object.contains_key("id") || object.values().any(names_index)
+            can_be_several(value) && object.contains_key("id") || object.values().any(names_several)
         }
-        Value::Array(items) => items.iter().any(names_index),
+        Value::Array(items) => items.iter().any(names_several),
         _ => false,
     }
 }

@@ -8,6 +8,8 @@ use std::{
 use cedar_policy::{CedarSchemaError, Schema};
 use rest::{Action, operations};
 
+use crate::decide::EntityType;
+
 /// Entity types and context, as people read them.
 const TYPES: &str = include_str!("../data/schema.cedarschema");
 
@@ -18,8 +20,17 @@ const APPLIES: &str = "appliesTo {
   context: Circumstances,
 }";
 
-/// The type that stands for what may be touched, beside `Index` for what lies inside.
-pub(crate) const TWIN: &str = "IndexReach";
+/// Types of which a request can be for several, or all, with the types that stand for what may be touched beside what lies inside.
+const TWINS: [(EntityType, EntityType); 3] = [
+    (EntityType::Index, EntityType::IndexReach),
+    (EntityType::ResourceType, EntityType::ResourceTypeReach),
+    (EntityType::Workspace, EntityType::WorkspaceReach),
+];
+
+/// The twin of a type.
+pub(crate) fn twin(of: &str) -> Option<EntityType> {
+    TWINS.iter().find(|(kind, _)| kind.as_str() == of).map(|(_, twin)| *twin)
+}
 
 /// The schema in Cedar's own format: types, then an action for each operation of the engine.
 ///
@@ -65,7 +76,16 @@ pub(crate) fn written(named: &BTreeSet<String>) -> Parsed {
 
 /// The schema for policies as they are evaluated, which knows the twins.
 pub(crate) fn evaluated(named: &BTreeSet<String>) -> Parsed {
-    let twin = format!("entity {TWIN};\nentity Index in [Index, {TWIN},");
-    let text = with_actions(|name| named.contains(name)).replace("entity Index in [Index,", &twin);
+    let mut text = with_actions(|name| named.contains(name))
+        .replace("entity Index in [", "entity Index in [IndexReach, ")
+        .replace(
+            "entity DashboardsObject in [",
+            "entity DashboardsObject in [ResourceTypeReach, WorkspaceReach, ",
+        )
+        .replace("entity Workspace in [", "entity Workspace in [WorkspaceReach, ");
+    for (_, twin) in TWINS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "entity {};", twin.as_str());
+    }
     text.parse().map_err(Box::new)
 }

@@ -11,7 +11,7 @@ use rest::{Action, Target};
 
 use crate::{
     PolicySet,
-    decide::{Asker, Type, Wish, uid},
+    decide::{Asker, EntityType, Wish, uid},
     schema,
 };
 
@@ -46,6 +46,8 @@ pub(crate) struct Slice {
     pub(crate) action: Entity,
     inside: Vec<(Target, EntityUid)>,
     touched: Vec<(Target, EntityUid)>,
+    /// Entities of twins that are named by what they stand for.
+    twins: Vec<EntityUid>,
 }
 
 impl PolicySet {
@@ -56,7 +58,7 @@ impl PolicySet {
         positions.extend(self.by_asker.kind.get(me.type_name()).into_iter().flatten());
         positions.extend(self.by_asker.named.get(&me).into_iter().flatten());
         for group in asker.groups {
-            positions.extend(self.by_asker.named.get(&uid(Type::Group, group)).into_iter().flatten());
+            positions.extend(self.by_asker.named.get(&uid(EntityType::Group, group)).into_iter().flatten());
         }
         positions.sort_unstable();
         let key = Key { policies: positions.into(), action: wish.action_name(), group: wish.action };
@@ -69,8 +71,8 @@ impl PolicySet {
     }
 
     fn cut(&self, key: &Key, wish: &Wish<'_>) -> Slice {
-        let action = uid(Type::Action, &key.action);
-        let group = uid(Type::Action, wish.action.as_str());
+        let action = uid(EntityType::Action, &key.action);
+        let group = uid(EntityType::Action, wish.action.as_str());
         let fits = |constraint: &ActionConstraint| match constraint {
             ActionConstraint::Any => true,
             ActionConstraint::Eq(named) => *named == action,
@@ -83,6 +85,7 @@ impl PolicySet {
             action: Entity::new_no_attrs(action.clone(), HashSet::from([group.clone()])),
             inside: Vec::new(),
             touched: Vec::new(),
+            twins: Vec::new(),
         };
         let chosen = key.policies.iter().map(|&at| &self.policies[at]);
         for ready in chosen.filter(|ready| fits(&ready.action)) {
@@ -96,25 +99,38 @@ impl PolicySet {
             slice.uses_context |= ready.uses_context;
             let patterns = &ready.patterns;
             slice.inside.extend(
-                patterns.inside.iter().map(|target| (target.clone(), uid(Type::Index, &target.to_string()))),
+                patterns
+                    .inside
+                    .iter()
+                    .map(|target| (target.clone(), uid(EntityType::Index, &target.to_string()))),
             );
             slice.touched.extend(
                 patterns
                     .touched
                     .iter()
-                    .map(|target| (target.clone(), uid(Type::IndexReach, &target.to_string()))),
+                    .map(|target| (target.clone(), uid(EntityType::IndexReach, &target.to_string()))),
             );
+            slice.twins.extend(patterns.twins.iter().map(|(twin, id)| uid(*twin, id)));
         }
         slice
     }
 }
 
 impl Slice {
+    /// The entities of a twin that a request for `asked` may touch: the one of that name, or for `None` any that policies name.
+    pub(crate) fn twins(&self, of: EntityType, asked: Option<&str>) -> HashSet<EntityUid> {
+        let touched = |uid: &&EntityUid| {
+            let id: &str = uid.id().as_ref();
+            *uid.type_name() == of.name() && asked.is_none_or(|asked| asked == id)
+        };
+        self.twins.iter().filter(touched).cloned().collect()
+    }
+
     /// What an index or pattern that is asked for is a child of.
     pub(crate) fn parents(&self, asked: &Target) -> HashSet<EntityUid> {
         let inside = self.inside.iter().filter(|(pattern, _)| pattern.covers(asked));
         let touched = self.touched.iter().filter(|(pattern, _)| pattern.may_intersect(asked));
-        let own = uid(Type::Index, &asked.to_string());
+        let own = uid(EntityType::Index, &asked.to_string());
         // Its own name is no parent of it: it is itself.
         inside.chain(touched).map(|(_, uid)| uid.clone()).filter(|uid| *uid != own).collect()
     }

@@ -17,8 +17,8 @@ permit(
 @id("deploys dashboards")
 permit(
   principal in Group::"cicd-service-accounts",
-  action in [Action::"write"],
-  resource in Dashboards::"dashboards"
+  action in [Action::"create", Action::"update"],
+  resource in ResourceType::"dashboard"
 );
 // Deny all agents from accessing PII indices
 @id("no agent sees pii")
@@ -41,6 +41,10 @@ fn ask(set: &PolicySet, id: &str, group: &str, operation: &str, action: Action, 
     set.decide(&asker, &Wish { operation, main, action, on }, &about)
 }
 
+fn object(kind: Option<&str>, workspace: Option<&str>) -> Resource {
+    Resource::SavedObject { kind: kind.map(Box::from), workspace: workspace.map(Box::from) }
+}
+
 fn index(name: &str) -> Resource {
     Resource::Index(name.parse().unwrap())
 }
@@ -60,14 +64,13 @@ fn the_examples_work_as_their_authors_meant_them() {
         ("my-ai-agent", "agents", "search", Action::Read, index("logs-pii-1"), false),
         ("my-ai-agent", "agents", "indices.delete", Action::Manage, index("logs-app"), false),
         ("another", "agents", "search", Action::Read, index("logs-app"), false),
-        (
-            "x",
-            "cicd-service-accounts",
-            "saved_objects.import",
-            Action::Write,
-            Resource::Dashboards { workspace: None },
-            true,
-        ),
+        ("x", "cicd-service-accounts", "create", Action::Write, object(Some("dashboard"), None), true),
+        ("x", "cicd-service-accounts", "update", Action::Write, object(Some("dashboard"), Some("w1")), true),
+        ("x", "cicd-service-accounts", "delete", Action::Write, object(Some("dashboard"), None), false),
+        ("x", "cicd-service-accounts", "create", Action::Write, object(Some("config"), None), false),
+        // Objects of any type are not only dashboards.
+        ("x", "cicd-service-accounts", "create", Action::Write, object(None, None), false),
+        ("x", "cicd-service-accounts", "create", Action::Write, index("dashboard"), false),
         ("x", "cicd-service-accounts", "indices.delete", Action::Manage, index("logs-app"), false),
     ];
     for (id, group, operation, action, on, allowed) in table {
@@ -94,4 +97,51 @@ fn an_operation_may_stand_in_a_condition() {
     assert!(ask(&set, "x", "g", "search", Action::Read, &on).is_allowed());
     assert!(ask(&set, "x", "g", "indices.stats", Action::Monitor, &on).is_allowed());
     assert!(!ask(&set, "x", "g", "get", Action::Read, &on).is_allowed());
+}
+
+/// What a request is for may be objects of any type or in any workspace: a permit has to hold for all of them, a forbid for any.
+#[test]
+fn types_and_workspaces_are_judged_on_the_safe_side() {
+    let any = r#"permit(principal, action, resource in Dashboards::"dashboards");"#;
+    let table = [
+        // Policy, and whether it allows: a dashboard in w1, a dashboard in w2, one anywhere, a search in w1, any type in w1.
+        (any.to_owned(), [true, true, true, true, true]),
+        (r#"permit(principal, action, resource in ResourceType::"dashboard");"#.into(), [true, true, true, false, false]),
+        (r#"permit(principal, action, resource in Workspace::"w1");"#.into(), [true, false, false, true, true]),
+        (
+            format!(r#"{any} forbid(principal, action, resource in ResourceType::"dashboard");"#),
+            [false, false, false, true, false],
+        ),
+        (
+            format!(r#"{any} forbid(principal, action, resource in Workspace::"w1");"#),
+            [false, true, false, false, false],
+        ),
+        (
+            format!(r#"{any} forbid(principal, action, resource) unless {{ resource in Workspace::"w1" }};"#),
+            [true, false, false, true, true],
+        ),
+        (
+            r#"permit(principal, action, resource) when { !(resource in ResourceType::"search") };"#.into(),
+            [true, true, true, false, false],
+        ),
+        (
+            r#"permit(principal, action, resource is DashboardsObject) when { resource in ResourceType::"dashboard" && resource in Workspace::"w1" };"#
+                .into(),
+            [true, false, false, false, false],
+        ),
+    ];
+    let (dashboard, search) = (Some("dashboard"), Some("search"));
+    let objects = [
+        object(dashboard, Some("w1")),
+        object(dashboard, Some("w2")),
+        object(dashboard, None),
+        object(search, Some("w1")),
+        object(None, Some("w1")),
+    ];
+    for (text, expected) in table {
+        let set = set(&text);
+        let allowed =
+            objects.each_ref().map(|on| ask(&set, "x", "g", "update", Action::Write, on).is_allowed());
+        assert_eq!(allowed, expected, "{text}");
+    }
 }

@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{listener::stopped, pipeline::Proxy};
+use crate::{decisions, listener::stopped, pipeline::Proxy};
 
 /// How long a client may take to send its request. Probes are local and small.
 const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -97,7 +97,21 @@ fn answer(proxy: &Proxy, request: &Request<Incoming>) -> Response<Full<Bytes>> {
                 text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be rendered; see the log\n")
             }
         },
-        _ => text(StatusCode::NOT_FOUND, "here: /metrics /livez /readyz\n"),
+        path => match path.strip_prefix("/decisions/") {
+            Some(id) => decision(proxy, id),
+            None => text(StatusCode::NOT_FOUND, "here: /metrics /livez /readyz\n"),
+        },
+    }
+}
+
+fn decision(proxy: &Proxy, id: &str) -> Response<Full<Bytes>> {
+    match decisions::on_admin(proxy.decisions(), id) {
+        Some(found) => {
+            respond(StatusCode::OK, "application/json", serde_json::to_vec(&found).unwrap_or_default())
+        }
+        None => {
+            text(StatusCode::NOT_FOUND, "no such decision; `decisions.admin: true` lets them be seen here\n")
+        }
     }
 }
 

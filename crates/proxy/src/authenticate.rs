@@ -1,14 +1,21 @@
 //! Who asks: the bearer token of a request, verified. A token of a provider is checked with the provider's keys, a managed token
 //! is looked up and never shown to a provider.
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use http::HeaderValue;
 use jiff::Timestamp;
-use oidc::{BearerToken, TokenError};
+use oidc::{BearerToken, Identity, TokenError};
 use tokens::{Credential, RefusalReason, Secret, SecretError, Token};
 
-use crate::{classify::Classified, principal::Principal, snapshot::Snapshot};
+use crate::{classify::Classified, principal::Principal, rate_limits, snapshot::Snapshot};
+
+/// The epoch under which managed tokens are cached: no key of a provider has a say in them.
+const MANAGED: u64 = 0;
 
 /// A request whose caller is known.
 #[derive(Debug)]
@@ -51,6 +58,9 @@ pub enum AuthenticationError {
     /// The provider's token is good, and was revoked here.
     #[error("the token was revoked")]
     Revoked,
+    /// So many tokens of this address were refused lately that another is not verified.
+    #[error("too many tokens from this address were refused; try again in {} s", rate_limits::seconds(*.0))]
+    TooManyFailures(Duration),
 }
 
 impl AuthenticationError {
@@ -68,6 +78,18 @@ impl AuthenticationError {
             Self::Managed(RefusalReason::Expired) => "managed_token_expired",
             Self::Managed(RefusalReason::Stale) => "managed_tokens_stale",
             Self::Revoked => "token_revoked",
+            Self::TooManyFailures(_) => "too_many_failures",
+        }
+    }
+
+    /// Whether a token was looked at and found wanting.
+    fn is_of_token(&self) -> bool {
+        match self {
+            Self::NoToken
+            | Self::SeveralCredentials
+            | Self::Token(TokenError::OtherScheme)
+            | Self::TooManyFailures(_) => false,
+            error => !error.is_unavailable(),
         }
     }
 
@@ -93,8 +115,22 @@ pub async fn identify(
     }
 }
 
-/// The caller that these `Authorization` headers stand for.
+/// The caller that these `Authorization` headers stand for. A token that is refused counts against the address that it came from.
 pub async fn caller(
+    authorization: &[HeaderValue],
+    snapshot: &Snapshot,
+    source: IpAddr,
+) -> Result<(Arc<Principal>, BearerToken), AuthenticationError> {
+    let found = known_caller(authorization, snapshot, source).await;
+    if let (Err(error), Some(failures)) = (&found, snapshot.rate_limits().failures())
+        && error.is_of_token()
+    {
+        failures.count(source, Instant::now());
+    }
+    found
+}
+
+async fn known_caller(
     authorization: &[HeaderValue],
     snapshot: &Snapshot,
     source: IpAddr,
@@ -105,11 +141,17 @@ pub async fn caller(
         [_, _, ..] => return Err(AuthenticationError::SeveralCredentials),
     };
     let token = BearerToken::from_authorization(value.as_bytes(), snapshot.limits().token_size)?;
-    let principal = if Secret::is_meant_by(token.expose()) {
-        managed(&token, snapshot, source)?
-    } else {
-        of_provider(&token, snapshot).await?
-    };
+    let is_managed = Secret::is_meant_by(token.expose());
+    if let Some(failures) = snapshot.rate_limits().failures()
+        && let Err(wait) = failures.permit(source, Instant::now())
+    {
+        let epoch = if is_managed { MANAGED } else { snapshot.providers().epoch() };
+        if snapshot.tokens().get(&token.hash(), unix_now(), epoch).is_none() {
+            return Err(AuthenticationError::TooManyFailures(wait));
+        }
+    }
+    let principal =
+        if is_managed { managed(&token, snapshot, source)? } else { of_provider(&token, snapshot).await? };
     Ok((principal, token))
 }
 
@@ -119,7 +161,12 @@ pub async fn of_provider(
     snapshot: &Snapshot,
 ) -> Result<Arc<Principal>, AuthenticationError> {
     let principal = verified(token, snapshot).await?;
-    let identity = principal.identity();
+    not_revoked(principal.identity(), snapshot)?;
+    Ok(principal)
+}
+
+/// Refuses whom a provider's token speaks for that was revoked here.
+pub fn not_revoked(identity: &Identity, snapshot: &Snapshot) -> Result<(), AuthenticationError> {
     if let Some(service) = snapshot.token_service() {
         let credential = Credential {
             issuer: &identity.issuer,
@@ -133,7 +180,7 @@ pub async fn of_provider(
             return Err(AuthenticationError::Revoked);
         }
     }
-    Ok(principal)
+    Ok(())
 }
 
 async fn verified(token: &BearerToken, snapshot: &Snapshot) -> Result<Arc<Principal>, TokenError> {
@@ -166,13 +213,13 @@ fn managed(
         .map_err(|refusal| AuthenticationError::Managed(refusal.reason))?;
     found.touch(Timestamp::now(), Some(source));
     let hash = token.hash();
-    if let Some(principal) = snapshot.tokens().get(&hash, unix_now(), 0)
+    if let Some(principal) = snapshot.tokens().get(&hash, unix_now(), MANAGED)
         && principal.managed().is_some_and(|known| known.version() == found.version())
     {
         return Ok(principal);
     }
     let principal = Arc::new(principal_of(found, snapshot)?);
-    snapshot.tokens().insert(hash, Arc::clone(&principal), u64::MAX, unix_now(), 0);
+    snapshot.tokens().insert(hash, Arc::clone(&principal), u64::MAX, unix_now(), MANAGED);
     Ok(principal)
 }
 

@@ -50,7 +50,11 @@ where
         .max_header_size(limits.head_size)
         .serve_connection(
             TokioIo::new(guarded),
-            service_fn(move |request| answer(Arc::clone(&proxy), peer.clone(), request, counted.clone())),
+            // In a box of its own: hyper keeps room for the whole future for as long as the connection is open, and most are
+            // idle most of the time.
+            service_fn(move |request| {
+                Box::pin(answer(Arc::clone(&proxy), peer.clone(), request, counted.clone()))
+            }),
         );
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -63,7 +67,7 @@ where
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-        () = async { requests.first().await; requests.idle(limits.keep_alive).await } => {
+        () = requests.idle_after_first(limits.keep_alive) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

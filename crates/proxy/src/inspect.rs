@@ -102,6 +102,11 @@ impl Findings {
         (found.all && !found.more).then(|| found.needs.clone())
     }
 
+    /// What the body was found to need so far, and a scope allows.
+    pub fn noted(&self) -> Vec<Need> {
+        self.found().needs.clone()
+    }
+
     fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,7 @@
 //! The public listener: accepts, ends TLS, and serves HTTP on each connection until it or the server ends.
 
+pub(crate) mod workers;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::ProtocolVersion;
@@ -7,11 +9,11 @@ use socket2::{Domain, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
-    task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
+use self::workers::{Accepted, Workers};
 use crate::{connection, metrics::Metrics, pipeline::Proxy, stall::StallGuard};
 
 /// Connections the kernel holds that we have not accepted yet.
@@ -44,51 +46,48 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts until `shutdown` turns true, then lets running requests end within `drain` and cuts what is left.
-pub async fn serve(
+///
+/// What requests have left to be done goes on for as long as the workers that this returns are kept.
+///
+/// # Errors
+///
+/// When the workers cannot be started.
+pub(crate) async fn serve(
     listener: TcpListener,
     proxy: Arc<Proxy>,
     tls: Option<TlsAcceptor>,
     max_connections: usize,
     mut shutdown: watch::Receiver<bool>,
     drain: Duration,
-) {
+) -> io::Result<Workers> {
     let slots = Arc::new(Semaphore::new(max_connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let mut connections = JoinSet::new();
+    let (serving, stopping) = (Arc::clone(&proxy), shutdown.clone());
+    let mut workers = Workers::start(&proxy, drain, move |accepted| {
+        serve_one(accepted, Arc::clone(&serving), tls.clone(), stopping.clone())
+    })?;
     loop {
         let accepted = tokio::select! {
             biased;
             () = stopped(&mut shutdown) => break,
-            Some(_) = connections.join_next() => continue,
             accepted = accept(&listener, &slots) => accepted,
         };
-        let Some((stream, address, slot)) = accepted else {
-            continue;
-        };
-        let (proxy, tls, shutdown) = (Arc::clone(&proxy), tls.clone(), shutdown.clone());
-        connections.spawn(async move {
-            let _slot = slot;
-            let _open = proxy.metrics().connection_opened();
-            serve_one(stream, address, proxy, tls, shutdown).await;
-        });
+        if let Some(accepted) = accepted {
+            workers.give(accepted);
+        }
     }
     proxy.stop().begin();
     drop(listener);
-    let ended = timeout(drain, async { while connections.join_next().await.is_some() {} }).await;
-    if ended.is_err() {
-        tracing::warn!(connections = connections.len(), "cutting the connections that did not end in time");
-        proxy.stop().cut();
-        connections.shutdown().await;
-    }
+    workers.drain().await;
+    Ok(workers)
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<Accepted> {
     // The slot comes first: a connection beyond the limit stays in the kernel's queue. The semaphore is never closed.
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => Some((stream, address, slot)),
+    // The worker's runtime will watch the stream, not ours.
+    let accepted = listener.accept().await.and_then(|(stream, address)| Ok((stream.into_std()?, address)));
+    match accepted {
+        Ok((stream, address)) => Some(Accepted { stream, address, slot }),
         Err(error) => {
             // Out of file descriptors, mostly. Existing connections go on and will free some.
             tracing::warn!(%error, "cannot accept a connection");
@@ -99,28 +98,35 @@ async fn accept(
 }
 
 async fn serve_one(
-    stream: TcpStream,
-    address: SocketAddr,
+    accepted: Accepted,
     proxy: Arc<Proxy>,
     tls: Option<TlsAcceptor>,
     shutdown: watch::Receiver<bool>,
 ) {
+    let Accepted { stream, address, slot: _slot } = accepted;
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::warn!(%error, "cannot serve a connection"),
+    };
+    let _open = proxy.metrics().connection_opened();
     let limits = proxy.limits();
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let stream = StallGuard::new(stream, limits.body_idle);
     let Some(acceptor) = tls else {
-        return connection::serve_http1(stream, Peer { address, tls: None }, proxy, shutdown).await;
+        let peer = Peer { address, tls: None };
+        return Box::pin(connection::serve_http1(stream, peer, proxy, shutdown)).await;
     };
-    match timeout(limits.header, acceptor.accept(stream)).await {
+    // In boxes: a connection has memory for what it is doing, and not for all that it might.
+    match timeout(limits.header, Box::pin(acceptor.accept(stream))).await {
         Ok(Ok(stream)) => {
             let session = stream.get_ref().1;
             let peer = Peer { address, tls: session.protocol_version().map(version_name) };
             if session.alpn_protocol() == Some(b"h2") {
-                connection::serve_http2(stream, peer, proxy, shutdown).await;
+                Box::pin(connection::serve_http2(stream, peer, proxy, shutdown)).await;
             } else {
-                connection::serve_http1(stream, peer, proxy, shutdown).await;
+                Box::pin(connection::serve_http1(stream, peer, proxy, shutdown)).await;
             }
         }
         Ok(Err(error)) => {

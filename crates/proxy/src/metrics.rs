@@ -66,6 +66,12 @@ pub struct ClusterLabel {
     pub cluster: Arc<str>,
 }
 
+/// Label of what is counted by rate limit.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct RuleLabel {
+    rule: Arc<str>,
+}
+
 /// Label of the reload counter.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ResultLabel {
@@ -87,6 +93,7 @@ pub struct Metrics {
     registry: parking::Registry,
     requests: Family<RequestLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
+    rate_limited: Family<RuleLabel, Counter>,
     token_operations: Family<TokenOperationLabels, Counter>,
     added: Histogram,
     upstream: Family<ClusterLabel, Histogram, Buckets>,
@@ -155,6 +162,7 @@ impl Metrics {
             registry: parking::Registry::new(Registry::default()),
             requests: Family::default(),
             refusals: Family::default(),
+            rate_limited: Family::default(),
             token_operations: Family::default(),
             added: Histogram::new(ADDED_BUCKETS),
             upstream: Family::new_with_constructor(Buckets(&UPSTREAM_BUCKETS)),
@@ -172,6 +180,11 @@ impl Metrics {
             "refusals",
             "Requests refused by the proxy, by layer and reason",
             metrics.refusals.clone(),
+        );
+        registry.register(
+            "rate_limited",
+            "Requests refused for a rate limit, by its rule",
+            metrics.rate_limited.clone(),
         );
         registry.register(
             "token_operations",
@@ -263,6 +276,11 @@ impl Metrics {
     /// Counts a refusal.
     pub fn refused(&self, layer: &'static str, reason: &'static str) {
         self.refusals.get_or_create(&RefusalLabels { layer, reason }).inc();
+    }
+
+    /// Counts a request that a rate limit refused.
+    pub fn rate_limited(&self, rule: &Arc<str>) {
+        self.rate_limited.get_or_create(&RuleLabel { rule: Arc::clone(rule) }).inc();
     }
 
     /// Counts an operation of the token service.

@@ -21,6 +21,7 @@ use crate::{
     body::{Progress, Watched},
     catalogue::{self, Names},
     classify, credential,
+    decisions::{self, Decisions},
     gather::Gathered,
     handles::{self, HandleError, Told},
     headers,
@@ -29,9 +30,10 @@ use crate::{
     intake::{self, REQUEST_ID, Received},
     listener::Peer,
     metrics::Metrics,
+    rate_limits::{Asked, Standing},
     record::Entry,
     renewal,
-    respond::{Addressed, Rejection, ResponseBody, needed_scope},
+    respond::{Addressed, DECISION_ID, Rejection, ResponseBody, needed_scope},
     snapshot::{Cluster, Limits, Snapshot},
     token_api,
     trace::{self, Tracer},
@@ -43,6 +45,7 @@ use crate::{
 pub struct Proxy {
     snapshot: ArcSwap<Snapshot>,
     audit: AuditLog,
+    decisions: Arc<Decisions>,
     metrics: Arc<Metrics>,
     tracer: Tracer,
     stop: Arc<Stop>,
@@ -80,8 +83,10 @@ impl Stop {
 impl Proxy {
     /// Puts the parts together.
     pub fn new(snapshot: Snapshot, audit: AuditLog, metrics: Arc<Metrics>, tracer: Tracer) -> Arc<Self> {
+        let decisions = Arc::new(Decisions::default());
+        decisions.configure(snapshot.config().decisions.as_ref());
         let snapshot = ArcSwap::from_pointee(snapshot);
-        Arc::new(Self { snapshot, audit, metrics, tracer, stop: Arc::default() })
+        Arc::new(Self { snapshot, audit, decisions, metrics, tracer, stop: Arc::default() })
     }
 
     /// The configuration in force.
@@ -91,6 +96,7 @@ impl Proxy {
 
     /// Puts another configuration in force. Requests under way keep theirs.
     pub fn replace(&self, snapshot: Snapshot) {
+        self.decisions.configure(snapshot.config().decisions.as_ref());
         self.snapshot.store(Arc::new(snapshot));
     }
 
@@ -107,6 +113,11 @@ impl Proxy {
     /// The audit log.
     pub fn audit(&self) -> &AuditLog {
         &self.audit
+    }
+
+    /// What can still be explained.
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
     }
 
     /// How far stopping has come.
@@ -163,6 +174,9 @@ impl Proxy {
         let snapshot = self.snapshot.load_full();
         let mut entry = self.begin(peer, &request, begun).await;
 
+        if snapshot.config().decisions.is_some() && decisions::owns(request.uri().path()) {
+            return decisions::answer(&self.decisions, &snapshot, peer.address.ip(), request, entry).await;
+        }
         if let Some(service) = snapshot.token_service().filter(|_| token_api::owns(request.uri().path())) {
             return token_api::answer(service, &snapshot, peer.address.ip(), request, entry, &self.metrics)
                 .await;
@@ -175,17 +189,22 @@ impl Proxy {
             Err(error) => return Rejection::Intake(error).respond(entry, None),
         };
         let (cluster, destination) = (Arc::clone(&received.cluster), received.destination.clone());
-        entry.cluster(cluster.label());
+        entry.cluster(&cluster);
         entry.destination(destination.kind());
-        match self.run(&snapshot, &cluster, peer, received, &mut entry).await {
+        let mut standing = Standing::default();
+        let run = self.run(&snapshot, &cluster, peer, received, &mut entry, &mut standing);
+        let mut response = match run.await {
             Ok(forwarded) => forwarded.respond(entry, snapshot.limits().body_idle),
             Err(rejection) => {
                 rejection.respond(entry, Some(Addressed { cluster: &cluster, destination: &destination }))
             }
-        }
+        };
+        standing.tell(response.headers_mut());
+        response
     }
 
-    /// From a received request to the engine's response head. Each step takes what the step before made.
+    /// From a received request to the engine's response head. Each step takes what the step before made. Where the caller stands
+    /// under rate limits is left in `standing`, whatever becomes of the request.
     async fn run(
         &self,
         snapshot: &Snapshot,
@@ -193,6 +212,7 @@ impl Proxy {
         peer: &Peer,
         mut received: Received,
         entry: &mut Entry,
+        standing: &mut Standing,
     ) -> Result<Forwarded, Rejection> {
         let source = peer.address.ip();
         let request_body = received.body.progress();
@@ -204,8 +224,7 @@ impl Proxy {
 
         let classified = classify::classify(received).map_err(Rejection::Ambiguous)?;
         if let Ok(ask) = &classified.ask {
-            let targets = ask.needs.iter().map(|need| need.on.to_string()).collect();
-            entry.asked(ask.operation.name, ask.operation.action.as_str(), targets);
+            entry.asks(ask);
         }
         let changes_names = classified
             .ask
@@ -216,7 +235,19 @@ impl Proxy {
             let scope = unidentified.classified.ask.as_ref().ok().and_then(needed_scope);
             Rejection::Unauthenticated(unidentified.error, scope)
         })?;
-        entry.caller(authenticated.principal.identity());
+        entry.principal(&authenticated.principal);
+        let asked = Asked {
+            principal: &authenticated.principal,
+            token: &authenticated.token,
+            cluster: cluster.name(),
+            operation: authenticated.classified.ask.as_ref().ok().map(|ask| ask.operation),
+        };
+        let admitted;
+        (*standing, admitted) = snapshot.rate_limits().admit(&asked, Instant::now());
+        admitted.map_err(|exceeded| {
+            self.metrics.rate_limited(&exceeded.rule);
+            Rejection::RateLimited(exceeded)
+        })?;
         let presented = handles::present(authenticated).await.map_err(|error| match error {
             HandleError::Broken(_) => Rejection::Body { stalled: request_body.stalled() },
             error => Rejection::Unauthorized(AuthorizationError::Handle(error)),
@@ -247,14 +278,7 @@ impl Proxy {
                 .unwrap_or_else(|| Rejection::Internal(format!("the body: {error}"))));
         }
         let identity = credential::obtain(&gathered, source).await.map_err(Rejection::Identity)?;
-        entry.allowed(
-            gathered.permit().scopes.iter().map(ToString::to_string).collect(),
-            audit::EngineIdentity {
-                kind: identity.kind().into(),
-                user: identity.name().to_owned(),
-                roles: identity.roles().iter().map(ToString::to_string).collect(),
-            },
-        );
+        entry.allowed(gathered.permit(), &identity);
         let answering = gathered.answering.take();
         let credentialed = credential::apply(gathered, &identity, source, entry.request_id())
             .map_err(|error| Rejection::Internal(error.to_string()))?;
@@ -290,6 +314,7 @@ impl Proxy {
     async fn begin(&self, peer: &Peer, request: &Request<Incoming>, begun: Instant) -> Entry {
         let request_id = Uuid::new_v4().simple().to_string();
         let mut record = Record::begin(request_id, request.method().as_str(), request.uri().path());
+        record.decision_id = self.decisions.mark(record.decision_id);
         record.http_version = match request.version() {
             Version::HTTP_10 => "HTTP/1.0",
             Version::HTTP_11 => "HTTP/1.1",
@@ -299,7 +324,7 @@ impl Proxy {
         .into();
         // Under `when_full: wait` this is where a full audit queue holds requests back.
         let slot = self.audit.reserve().await;
-        Entry::begin(record, slot, begun, peer, &self.metrics, &self.stop)
+        Entry::begin(record, slot, self.decisions.draft(), begun, peer, &self.metrics, &self.stop)
     }
 }
 
@@ -318,10 +343,11 @@ impl Forwarded {
         headers::clean_response(&mut head.headers);
         head.headers.insert(REQUEST_ID, text_value(entry.request_id()));
         let body = Told::new(Watched::new(body, body_idle), &mut head.headers, self.wrapping);
-        entry.answered(lease.node(), head.status, waited, body.progress());
+        entry.answered(lease.node(), &head, waited, body.progress());
         entry.status(head.status);
         if head.status == StatusCode::FORBIDDEN {
             // The engine's own no passes through with its own words; the trail says whose it was.
+            head.headers.insert(DECISION_ID, text_value(&entry.decision_id().to_string()));
             entry.note(|record| {
                 record.layer = Some("engine".into());
                 record.reason = Some("engine_denied".into());
@@ -353,7 +379,7 @@ fn wellknown_answer(
     if route.target.as_str() != "/" {
         return Some(Err(StatusCode::NOT_FOUND));
     }
-    entry.cluster(route.cluster.label());
+    entry.cluster(&route.cluster);
     Some(wellknown::metadata(snapshot, &route).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR))
 }
 

@@ -71,6 +71,8 @@ pub struct PolicyDenial {
     pub need: Need,
     /// The policies that forbid it; empty when none permits it.
     pub forbids: Vec<Arc<str>>,
+    /// Permits for the same caller and action that hold elsewhere or under other circumstances.
+    pub near: Vec<Arc<str>>,
     /// Why some could not be evaluated.
     pub failed: Vec<String>,
     /// The set that they are of, if it has a name.
@@ -79,7 +81,7 @@ pub struct PolicyDenial {
 
 impl std::fmt::Display for PolicyDenial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { need, forbids, failed, set } = self;
+        let Self { need, forbids, failed, set, .. } = self;
         if !failed.is_empty() {
             return write!(f, "the policies about {need} could not be evaluated");
         }

@@ -45,6 +45,10 @@ impl Principal {
                 Some(mapper.rights(&view).restrict(&token.scopes))
             })
             .collect();
+        // A client of the proxy's own acts with what a person gave it, not the client by which the person logged in.
+        if let Some(through) = &token.through {
+            identity.client_id = Some((*through.client_id).into());
+        }
         // For the audit trail: the token that was shown, not the one that it was made from.
         identity.token_id = Some(token.id.as_str().into());
         identity.scopes = token.scopes.iter().map(|scope| scope.to_string().into()).collect();

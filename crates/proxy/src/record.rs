@@ -5,16 +5,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use access::Permit;
 use audit::{Decision, EngineIdentity, Outcome, Record, Slot};
-use http::StatusCode;
+use engine::Credential;
+use http::{StatusCode, response};
+use rest::{Inquiry, Need};
 
 use crate::{
+    authenticate::timestamp,
     body::Progress,
+    decisions::{Because, Draft, Trail},
     inspect::Findings,
     listener::Peer,
     metrics::{Held, Metrics, RequestLabels, status_class},
     pipeline::Stop,
     policies::Judge,
+    principal::Principal,
+    snapshot::Cluster,
     trace::Span,
 };
 
@@ -32,6 +39,8 @@ pub struct Entry {
     refusal: Option<(&'static str, &'static str)>,
     findings: Option<Arc<Findings>>,
     judge: Option<Judge>,
+    /// Becomes the explanation of the decision, where those are kept.
+    draft: Option<Box<Draft>>,
     request: Option<Arc<Progress>>,
     response: Option<Arc<Progress>>,
     upstream: Option<Duration>,
@@ -47,6 +56,7 @@ impl Entry {
     pub fn begin(
         record: Record,
         slot: Slot,
+        draft: Option<Box<Draft>>,
         begun: Instant,
         peer: &Peer,
         metrics: &Arc<Metrics>,
@@ -66,6 +76,7 @@ impl Entry {
             refusal: None,
             findings: None,
             judge: None,
+            draft,
             request: None,
             response: None,
             upstream: None,
@@ -94,9 +105,12 @@ impl Entry {
     }
 
     /// The cluster has been found.
-    pub fn cluster(&mut self, name: &Arc<str>) {
-        self.cluster = Some(Arc::clone(name));
-        self.note(|record| record.cluster = Some(name.to_string()));
+    pub fn cluster(&mut self, cluster: &Arc<Cluster>) {
+        self.cluster = Some(Arc::clone(cluster.label()));
+        self.note(|record| record.cluster = Some(cluster.name().to_owned()));
+        if let Some(draft) = &mut self.draft {
+            draft.cluster(cluster);
+        }
     }
 
     /// The span of this request.
@@ -125,6 +139,27 @@ impl Entry {
         });
     }
 
+    /// As [`Self::asked`], of a request for a cluster.
+    pub fn asks(&mut self, ask: &Inquiry) {
+        let targets = ask.needs.iter().map(|need| need.on.to_string()).collect();
+        self.asked(ask.operation.name, ask.operation.action.as_str(), targets);
+        let mixed = ask.needs.iter().any(|need| need.action != ask.operation.action);
+        if mixed {
+            self.note(|record| record.needs = ask.needs.iter().map(in_short).collect());
+        }
+        if let Some(draft) = &mut self.draft {
+            draft.needs(&ask.needs);
+        }
+    }
+
+    /// The token was verified, and stands for somebody.
+    pub fn principal(&mut self, principal: &Arc<Principal>) {
+        self.caller(principal.identity());
+        if let Some(draft) = &mut self.draft {
+            draft.principal(principal);
+        }
+    }
+
     /// The token was verified; this is what it says of the caller.
     pub fn caller(&mut self, caller: &oidc::Identity) {
         let text = |value: &Option<Arc<str>>| value.as_deref().map(str::to_owned);
@@ -136,15 +171,22 @@ impl Entry {
             record.issuer = Some(caller.issuer.to_string());
             record.provider = Some(caller.provider.to_string());
             record.scopes = caller.scopes.iter().map(ToString::to_string).collect();
+            record.groups = caller.groups.iter().map(ToString::to_string).collect();
+            record.acr = caller.claims.get("acr").and_then(|acr| acr.as_str()).map(str::to_owned);
+            record.token_issued_at = caller.issued_at.and_then(timestamp);
         });
     }
 
     /// The request may pass, under this engine identity.
-    pub fn allowed(&mut self, permitted_by: Vec<String>, identity: EngineIdentity) {
+    pub fn allowed(&mut self, permit: &Permit, identity: &Credential) {
         self.note(|record| {
             record.decision = Decision::Allow;
-            record.permitted_by = permitted_by;
-            record.engine_identity = Some(identity);
+            record.permitted_by = permit.scopes.iter().map(ToString::to_string).collect();
+            record.engine_identity = Some(EngineIdentity {
+                kind: identity.kind().into(),
+                user: identity.name().to_owned(),
+                roles: identity.roles().iter().map(ToString::to_string).collect(),
+            });
         });
     }
 
@@ -157,15 +199,45 @@ impl Entry {
         });
     }
 
-    /// The request was refused or failed.
-    pub fn refused(&mut self, decision: Decision, layer: &'static str, reason: &'static str, detail: String) {
+    /// The request was refused or failed: `detail` is for the caller, `cause` for operators.
+    pub fn refused(
+        &mut self,
+        decision: Decision,
+        layer: &'static str,
+        reason: &'static str,
+        detail: &str,
+        cause: Option<&str>,
+    ) {
         self.refusal = Some((layer, reason));
         self.note(|record| {
             record.decision = decision;
             record.layer = Some(layer.into());
             record.reason = Some(reason.into());
-            record.detail = Some(detail);
+            record.detail = Some(match cause {
+                Some(cause) => format!("{detail}: {cause}"),
+                None => detail.to_owned(),
+            });
         });
+        if let Some(draft) = &mut self.draft {
+            draft.refused(detail, cause);
+        }
+    }
+
+    /// What exactly was refused.
+    pub fn because(&mut self, because: Because<'_>) {
+        if let Because::Scope(denial) = because {
+            self.note(|record| record.needed_scope = Some(denial.would_allow.to_string()));
+        }
+        if let Some(draft) = &mut self.draft {
+            draft.because(because);
+        }
+    }
+
+    /// A piece of the engine's answer, on its way to the client.
+    pub fn hear(&mut self, piece: &[u8]) {
+        if let Some(draft) = &mut self.draft {
+            draft.hear(piece);
+        }
     }
 
     /// The request's body is read for what it names.
@@ -184,7 +256,17 @@ impl Entry {
     }
 
     /// The engine's response head has come, after waiting for `waited`.
-    pub fn answered(&mut self, node: &str, status: StatusCode, waited: Duration, progress: Arc<Progress>) {
+    pub fn answered(
+        &mut self,
+        node: &str,
+        head: &response::Parts,
+        waited: Duration,
+        progress: Arc<Progress>,
+    ) {
+        let status = head.status;
+        if let Some(draft) = &mut self.draft {
+            draft.answered(status, &head.headers);
+        }
         self.upstream = Some(waited);
         self.response = Some(progress);
         if let Some(cluster) = &self.cluster {
@@ -229,11 +311,12 @@ impl Drop for Entry {
             let known = record.targets.clone();
             let found = findings.targets();
             record.targets.extend(found.into_iter().filter(|target| !known.contains(target)));
+            add_needs(&mut record, known, &findings.noted());
         }
-        if let Some(judge) = &self.judge {
-            let outcome = judge.outcome();
+        let outcome = self.judge.as_ref().map(Judge::outcome);
+        if let Some(outcome) = &outcome {
             record.policies = outcome.permits.iter().map(ToString::to_string).collect();
-            record.policy_would_deny = outcome.denied.map(|denial| denial.to_string());
+            record.policy_would_deny = outcome.denied.as_ref().map(ToString::to_string);
         }
         if let Some(request) = &self.request {
             record.request_bytes = request.bytes();
@@ -261,7 +344,33 @@ impl Drop for Entry {
         if let Some((layer, reason)) = self.refusal {
             self.metrics.refused(layer, reason);
         }
+        if let Some(draft) = self.draft.take() {
+            let (findings, policies) = (self.findings.as_deref(), outcome.as_ref());
+            draft.finish(Trail { record: &record, findings, policies });
+        }
         slot.commit(*record);
+    }
+}
+
+/// A need as the audit record has it.
+fn in_short(need: &Need) -> String {
+    format!("{} {}", need.action, need.on)
+}
+
+/// Adds what a body was found to need, where not all of the request is of the record's own action. `known` are the targets of the
+/// request line.
+fn add_needs(record: &mut Record, known: Vec<String>, found: &[Need]) {
+    let own = record.action.clone().unwrap_or_default();
+    if record.needs.is_empty() {
+        if found.iter().all(|need| need.action.as_str() == own) {
+            return;
+        }
+        record.needs = known.into_iter().map(|target| format!("{own} {target}")).collect();
+    }
+    for need in found.iter().map(in_short) {
+        if !record.needs.contains(&need) {
+            record.needs.push(need);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every way a request can fail, and what the client is told: one table from fault to status, reason and challenge.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use access::{Denial, Scope};
 use audit::{Decision, Outcome};
@@ -13,12 +13,14 @@ pub use crate::response_body::ResponseBody;
 use crate::{
     authenticate::AuthenticationError,
     authorize::AuthorizationError,
+    decisions::Because,
     errors,
     handles::HandleError,
     headers::text_value,
     inspect::{BodyFinding, Findings},
     intake::{IntakeError, REQUEST_ID},
     policies::PolicyRefusal,
+    rate_limits::{self, Exceeded},
     record::Entry,
     snapshot::{Cluster, Destination},
     upstream::UpstreamError,
@@ -26,7 +28,8 @@ use crate::{
 
 /// Seconds after which a client may try again when something behind us is away.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
-const DECISION_ID: HeaderName = HeaderName::from_static("x-decision-id");
+/// Where a refused client reads the id of the decision.
+pub const DECISION_ID: HeaderName = HeaderName::from_static("x-decision-id");
 
 /// Why a request gets no answer from the engine.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub enum Rejection {
     Ambiguous(Refusal),
     /// Nobody is known to ask. Holds what was asked, to name the scope that would do.
     Unauthenticated(AuthenticationError, Option<Box<str>>),
+    /// The caller asks too often.
+    RateLimited(Exceeded),
     /// The caller may not.
     Unauthorized(AuthorizationError),
     /// There is no engine identity for it.
@@ -83,7 +88,7 @@ pub struct Verdict {
     pub status: StatusCode,
     /// Denied by rule, or failed.
     pub decision: Decision,
-    /// Which layer: `request`, `token`, `scope`, `policy`, `identity`, `engine`.
+    /// Which layer: `request`, `token`, `rate_limit`, `scope`, `policy`, `identity`, `engine`.
     pub layer: &'static str,
     /// The stable reason code.
     pub reason: &'static str,
@@ -98,6 +103,8 @@ pub struct Verdict {
     /// Whether a challenge belongs on the answer.
     challenge: bool,
     allow: Option<String>,
+    /// How long until it is worth trying again, where that is known.
+    wait: Option<Duration>,
     /// It is as if the thing that is named did not exist.
     absent: bool,
 }
@@ -116,6 +123,7 @@ impl Verdict {
             oauth_error: None,
             challenge: false,
             allow: None,
+            wait: None,
             absent: false,
         }
     }
@@ -161,6 +169,12 @@ impl Rejection {
                 verdict.scope = scope.as_deref().map(str::to_owned);
                 verdict
             }
+            Self::RateLimited(exceeded) => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let mut verdict = Verdict::new(status, "rate_limit", "rate_limited", exceeded.to_string());
+                verdict.wait = Some(exceeded.wait);
+                verdict
+            }
             Self::Unauthorized(error) => of_authorization(error),
             Self::Identity(error) => {
                 let status =
@@ -203,6 +217,20 @@ impl Rejection {
         }
     }
 
+    /// What exactly was refused, for its explanation.
+    fn because(&self) -> Because<'_> {
+        match self {
+            Self::Unauthorized(AuthorizationError::Scope(denial)) => Because::Scope(denial),
+            Self::Unauthorized(AuthorizationError::Policy(refusal)) => because_of(refusal),
+            Self::Found(findings) => match findings.stopped() {
+                Some(BodyFinding::Denied(denial)) => Because::Scope(denial),
+                Some(BodyFinding::Policy(refusal)) => because_of(refusal),
+                _ => Because::Other,
+            },
+            _ => Because::Other,
+        }
+    }
+
     /// How the exchange has ended once the client has its answer.
     fn outcome(&self) -> Outcome {
         match self {
@@ -224,11 +252,14 @@ impl Rejection {
                 "a request failed"
             );
         }
-        let detail = verdict
-            .cause
-            .as_ref()
-            .map_or_else(|| verdict.detail.clone(), |cause| format!("{}: {cause}", verdict.detail));
-        entry.refused(verdict.decision, verdict.layer, verdict.reason, detail);
+        entry.refused(
+            verdict.decision,
+            verdict.layer,
+            verdict.reason,
+            &verdict.detail,
+            verdict.cause.as_deref(),
+        );
+        entry.because(self.because());
         entry.status(verdict.status);
         if let Self::Upstream(error) = self {
             entry.note(|record| record.node = Some(error.node().to_owned()));
@@ -250,7 +281,8 @@ impl Rejection {
             headers.insert(header::WWW_AUTHENTICATE, challenge(&verdict, addressed));
         }
         if matches!(verdict.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            let wait = verdict.wait.map_or(RETRY_AFTER, |wait| rate_limits::seconds(wait).into());
+            headers.insert(header::RETRY_AFTER, wait);
         }
         if let Some(allow) = &verdict.allow {
             headers.insert(header::ALLOW, text_value(allow));
@@ -263,6 +295,13 @@ impl Rejection {
         *response.status_mut() = verdict.status;
         *response.headers_mut() = headers;
         response
+    }
+}
+
+fn because_of(refusal: &PolicyRefusal) -> Because<'_> {
+    match refusal {
+        PolicyRefusal::Denied(denial) => Because::Policy(denial),
+        PolicyRefusal::NamesUnknown => Because::Other,
     }
 }
 
@@ -280,6 +319,7 @@ fn of_authentication(error: &AuthenticationError) -> Verdict {
             (StatusCode::UNAUTHORIZED, None)
         }
         AuthenticationError::SeveralCredentials => (StatusCode::BAD_REQUEST, Some("invalid_request")),
+        AuthenticationError::TooManyFailures(_) => (StatusCode::TOO_MANY_REQUESTS, None),
         error if error.is_unavailable() => (StatusCode::SERVICE_UNAVAILABLE, None),
         AuthenticationError::Token(error) if error.oauth_error() == "invalid_request" => {
             (StatusCode::BAD_REQUEST, Some("invalid_request"))
@@ -291,6 +331,9 @@ fn of_authentication(error: &AuthenticationError) -> Verdict {
     };
     let mut verdict = Verdict::new(status, "token", error.reason(), error.to_string());
     verdict.oauth_error = oauth_error;
+    if let AuthenticationError::TooManyFailures(wait) = error {
+        verdict.wait = Some(*wait);
+    }
     verdict.challenge = status == StatusCode::UNAUTHORIZED || oauth_error.is_some();
     verdict
 }

@@ -117,6 +117,11 @@ impl Body for ResponseBody {
             }
             Kind::Engine(engine) => {
                 let polled = Pin::new(&mut engine.body).poll_frame(cx);
+                if let (Poll::Ready(Some(Ok(frame))), Some(entry)) = (&polled, &mut engine.entry)
+                    && let Some(piece) = frame.data_ref()
+                {
+                    entry.hear(piece);
+                }
                 match &polled {
                     Poll::Ready(None) => engine.complete(),
                     Poll::Ready(Some(Err(error))) => engine.broke(error),

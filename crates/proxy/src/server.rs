@@ -48,6 +48,9 @@ pub enum ServerError {
     /// The collector of spans.
     #[error(transparent)]
     Tracer(#[from] TracerError),
+    /// The threads of the data plane.
+    #[error("the threads that serve clients cannot be started")]
+    Workers(#[source] io::Error),
     /// The admin thread.
     #[error("the admin listener cannot be started")]
     Admin(#[source] io::Error),
@@ -146,7 +149,8 @@ impl Server {
         let (connections, drain) = (config.limits.max_connections, config.drain_timeout.get());
         drop(snapshot);
         let watching = self.reloader.watch_files();
-        listener::serve(
+        // Kept to the end: what tokens and deliveries still have to do may run on their threads.
+        let workers = listener::serve(
             self.listener,
             Arc::clone(&self.proxy),
             self.acceptor.map(|Acceptor(acceptor)| acceptor),
@@ -154,7 +158,8 @@ impl Server {
             shutdown,
             drain,
         )
-        .await;
+        .await
+        .map_err(ServerError::Workers)?;
         drop(watching);
         for cluster in self.proxy.snapshot().clusters() {
             if let Some(tokens) = cluster.identity().api_tokens() {
@@ -169,6 +174,7 @@ impl Server {
         if tokio::task::spawn_blocking(move || proxy.tracer_shutdown()).await.is_err() {
             tracing::error!("the last spans could not be sent");
         }
+        drop(workers);
         // The admin listener goes last, so that the drain can be watched.
         self.stop_admin.send_replace(true);
         if self.admin.join().is_err() {

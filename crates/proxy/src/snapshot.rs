@@ -20,6 +20,7 @@ pub use self::{
 use crate::{
     policies::Policies,
     principal::Principal,
+    rate_limits::RateLimits,
     token_api::{self, TokenService},
 };
 
@@ -56,6 +57,7 @@ pub struct Snapshot {
     clusters: Box<[Arc<Cluster>]>,
     token_service: Option<TokenService>,
     policies: Option<Arc<Policies>>,
+    rate_limits: RateLimits,
     /// Key refresh and health checks of what this snapshot made; they end with it.
     tasks: Vec<Arc<Task>>,
 }
@@ -111,6 +113,11 @@ impl Snapshot {
     /// The Cedar policies, if there are any.
     pub fn policies(&self) -> Option<&Arc<Policies>> {
         self.policies.as_ref()
+    }
+
+    /// How often whoever is known may ask.
+    pub fn rate_limits(&self) -> &RateLimits {
+        &self.rate_limits
     }
 
     /// Opens the store of tokens, if there is to be one. For the first snapshot of a process; the others take it over.

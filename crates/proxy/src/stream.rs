@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -10,21 +10,20 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
-use tokio::{
-    sync::watch,
-    time::{Instant, Sleep, sleep_until, timeout},
-};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{body::BodyError, respond::ResponseBody};
 
 /// The requests of one connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Requests(watch::Sender<Tally>);
+pub(crate) struct Requests(Arc<Mutex<Tally>>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Tally {
     under_way: usize,
     begun: u64,
+    /// When the last one ended.
+    ended: Instant,
 }
 
 /// One request that is under way until this is dropped.
@@ -33,46 +32,57 @@ struct UnderWay(Requests);
 
 impl Requests {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(Tally::default()))
+        Self(Arc::new(Mutex::new(Tally { under_way: 0, begun: 0, ended: Instant::now() })))
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there has been a request yet.
     pub(crate) fn any(&self) -> bool {
-        self.0.borrow().begun > 0
+        self.tally().begun > 0
     }
 
     /// Begins a request; it is over when the body that this is given to is dropped.
     pub(crate) fn begin(&self) -> Begun {
-        self.0.send_modify(|tally| {
-            tally.under_way += 1;
-            tally.begun += 1;
-        });
+        let mut tally = self.tally();
+        tally.under_way += 1;
+        tally.begun += 1;
+        drop(tally);
         Begun(UnderWay(self.clone()))
     }
 
-    /// Waits until there has been a first one.
-    pub(crate) async fn first(&self) {
-        // The sender is ours, so there is nothing to fail.
-        let _ = self.0.subscribe().wait_for(|tally| tally.begun > 0).await;
-    }
-
     /// Waits until none has been under way for `limit`.
+    ///
+    /// Looks when it may be so and not with each request: what one costs is the two changes of the tally.
     pub(crate) async fn idle(&self, limit: Duration) {
-        let mut tally = self.0.subscribe();
         loop {
-            let busy = tally.borrow_and_update().under_way > 0;
-            if busy {
-                let _ = tally.changed().await;
-            } else if timeout(limit, tally.changed()).await.is_err() {
+            let tally = *self.tally();
+            // One that ends while this sleeps is at rest for less than `limit` afterwards.
+            let rested = if tally.under_way > 0 { Instant::now() } else { tally.ended };
+            let until = rested + limit;
+            if until <= Instant::now() {
                 return;
             }
+            sleep_until(until).await;
         }
+    }
+
+    /// The same, where a connection without any request yet is not idle.
+    pub(crate) async fn idle_after_first(&self, limit: Duration) {
+        while !self.any() {
+            tokio::time::sleep(limit).await;
+        }
+        self.idle(limit).await;
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.0.send_modify(|tally| tally.under_way -= 1);
+        let mut tally = self.0.tally();
+        tally.under_way -= 1;
+        tally.ended = Instant::now();
     }
 }
 

@@ -5,13 +5,23 @@
 
 mod answer;
 mod approve;
+mod authorize;
+mod browser;
 mod caller;
+mod clients;
+mod consent;
+mod consents;
+mod device;
+mod flow;
 mod index;
 mod intake;
 mod introspect;
 mod issue;
+mod login;
 mod manage;
 mod notify;
+mod pages;
+mod redeem;
 mod revoke;
 mod route;
 mod service;
@@ -23,12 +33,8 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use oauth::{ErrorCode, Form, ServerMetadata};
 
-use self::{
-    answer::{Answer, Fault},
-    caller::Caller,
-    intake::Body,
-    route::Operation,
-};
+pub(crate) use self::answer::{Answer, Fault, respond};
+use self::{caller::Caller, clients::Clients, intake::Body, route::Operation};
 pub use self::{
     index::NodesError,
     route::owns,
@@ -81,7 +87,19 @@ struct Api<'s> {
     source: IpAddr,
 }
 
-impl Api<'_> {
+impl<'s> Api<'s> {
+    /// The proxy as others call it: a URL without a slash at its end.
+    fn issuer(&self) -> String {
+        self.snapshot.config().public_url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// The proxy's own clients; 404 without any.
+    fn clients(&self) -> Result<&'s Clients, Fault> {
+        self.service.clients().ok_or_else(|| {
+            Fault::new(ErrorCode::NotFound, "this service has no clients of its own (tokens.authorization)")
+        })
+    }
+
     /// A token of this owner has been ended, and with it what the engine has made for its client. What still acts for the client has
     /// that made anew.
     fn token_ended(&self, owner: &tokens::Party) {
@@ -118,8 +136,11 @@ pub async fn answer(
         let before = format!("{before}{}…", tokens::PREFIX);
         entry.note(|record| record.path = before);
     }
+    let for_people =
+        route::find(request.method(), path).is_ok_and(|(route, _)| route.operation.is_for_people());
     let outcome = run(&Api { service, snapshot, source }, request, &mut entry).await;
-    let response = answer::respond(outcome, entry, &allow);
+    let outcome = outcome.map_err(|fault| if for_people { fault.in_browser() } else { fault });
+    let response = respond(outcome, entry, &allow);
     metrics.token_operation(operation, response.status());
     response
 }
@@ -129,7 +150,7 @@ async fn run(api: &Api<'_>, request: Request<Incoming>, entry: &mut Entry) -> Re
     let (route, id) = route::find(&parts.method, parts.uri.path())?;
     let id = id.unwrap_or_default();
     // The name of the thing, if it can be one: never what else may stand in its place.
-    let named = id.starts_with("tok_") || id.starts_with("rev_");
+    let named = ["tok_", "rev_", "con_"].iter().any(|prefix| id.starts_with(prefix));
     entry.asked(route.name, "tokens", if named { vec![id.to_owned()] } else { Vec::new() });
     front::host(&parts.headers, parts.uri.authority(), parts.version)
         .map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))?;
@@ -144,6 +165,19 @@ async fn run(api: &Api<'_>, request: Request<Incoming>, entry: &mut Entry) -> Re
         }
         // Needs no bearer token: the token that is to end speaks for itself.
         Operation::RevokeSecret => return revoke::secret(api, &body.form().await?, entry).await,
+        Operation::Authorize => return authorize::request(api, &query, entry).await,
+        Operation::Callback => return login::come_back(api, &parts.headers, &query, entry).await,
+        Operation::Decide => {
+            return consent::decided(api, &parts.headers, &body.form().await?, entry).await;
+        }
+        Operation::DeviceAuthorization => {
+            let authorization = one_authorization(&parts.headers)?;
+            return device::begin(api, authorization, &body.form().await?, entry).await;
+        }
+        Operation::DevicePage => return device::page(api, &query),
+        Operation::DeviceCode => {
+            return device::entered(api, &parts.headers, &body.form().await?, entry).await;
+        }
         _ => {}
     }
     let caller = caller(api, &parts.headers, entry).await?;
@@ -179,27 +213,36 @@ async fn manage(
         Operation::Approve => approve::decide(api, caller, id, body.json().await?, true).await,
         Operation::Deny => approve::decide(api, caller, id, body.json().await?, false).await,
         Operation::Review => approve::review(api, caller, &query),
-        Operation::Metadata | Operation::OpenApi | Operation::Issue | Operation::RevokeSecret => {
-            Err(Fault::internal("an operation without a caller was asked with one"))
-        }
+        Operation::Consents => consents::list(api, caller),
+        Operation::WithdrawConsent => consents::withdraw(api, caller, id, entry).await,
+        Operation::Metadata
+        | Operation::OpenApi
+        | Operation::Issue
+        | Operation::RevokeSecret
+        | Operation::Authorize
+        | Operation::Callback
+        | Operation::Decide
+        | Operation::DeviceAuthorization
+        | Operation::DevicePage
+        | Operation::DeviceCode => Err(Fault::internal("an operation without a caller was asked with one")),
     }
 }
 
 /// RFC 8414. Says nothing that is not public.
 fn metadata(api: &Api<'_>) -> Result<Answer, Fault> {
-    let issuer = api.snapshot.config().public_url.as_str().trim_end_matches('/');
+    let issuer = api.issuer();
     let mut scopes: Vec<String> =
         api.snapshot.clusters().iter().flat_map(|cluster| cluster.scopes_supported()).cloned().collect();
     scopes.sort_unstable();
     scopes.dedup();
-    let document = serde_json::to_vec(&ServerMetadata::new(issuer, scopes, false));
+    let document = serde_json::to_vec(&ServerMetadata::new(&issuer, scopes, api.service.clients().is_some()));
     document.map(Answer::public).map_err(|error| Fault::internal(error.to_string()))
 }
 
 async fn caller(api: &Api<'_>, headers: &HeaderMap, entry: &mut Entry) -> Result<Caller, Fault> {
     let values: Vec<_> = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
     let (principal, _) = authenticate::caller(&values, api.snapshot, api.source).await?;
-    entry.caller(principal.identity());
+    entry.principal(&principal);
     Ok(Caller::new(principal))
 }
 

@@ -48,6 +48,13 @@ pub enum Resource {
         /// `None`: not within one workspace.
         workspace: Option<Box<str>>,
     },
+    /// Saved objects of Dashboards. Comes beside the need of the place that they are in, and says no more than that about scopes.
+    SavedObject {
+        /// Their type; `None`: of any.
+        kind: Option<Box<str>>,
+        /// The workspace that they are in; `None`: in any, or in none.
+        workspace: Option<Box<str>>,
+    },
     /// Who am I, what is this: any token that holds any right on the cluster may ask.
     Greeting,
 }
@@ -60,6 +67,13 @@ impl fmt::Display for Resource {
             Self::Plugin(name) => write!(f, "plugin/{name}"),
             Self::Dashboards { workspace: None } => f.write_str("dashboards"),
             Self::Dashboards { workspace: Some(workspace) } => write!(f, "dashboards/{workspace}"),
+            Self::SavedObject { kind, workspace } => {
+                f.write_str("dashboards")?;
+                if let Some(workspace) = workspace {
+                    write!(f, "/{workspace}")?;
+                }
+                write!(f, ":{}", kind.as_deref().unwrap_or("*"))
+            }
             Self::Greeting => f.write_str("greeting"),
         }
     }

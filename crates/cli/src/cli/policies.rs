@@ -10,8 +10,8 @@ A file of cases:
     - name: no agent sees personal data
       who: {agent: report-agent, groups: [agents]}     # or user: NAME; provider: NAME
       operation: search                                # action: read asks for a part of it
-      on: {index: logs-pii-1}                          # or {plugin: ml}, {workspace: w1}, cluster, dashboards
-      context: {source: 10.1.2.3, acr: mfa}            # cluster, client, scopes, time, token_age
+      on: {index: logs-pii-1}                          # or {type: dashboard}, {plugin: ml}, {workspace: w1}, cluster, dashboards
+      context: {source: 10.1.2.3, acr: mfa}            # cluster, client, scopes, time, token_age, tenant
       expect: deny                                     # or allow
       by: no agent sees personal data                  # the policy that decides; may be left out";
 

@@ -11,7 +11,39 @@ const CREATE_EXAMPLES: &str = "\
 Examples:
   opensearch-auth create-token --scopes 'read:logs-*' --expires 24h --name nightly-report
   opensearch-auth create-token --scopes 'write:logs-app-*' --client-id fluent-bit --client-secret-file secret --save token
-  pass show fluent-bit | opensearch-auth create-token --client-id fluent-bit --client-secret-file - --save token";
+  pass show fluent-bit | opensearch-auth create-token --client-id fluent-bit --client-secret-file - --save token
+  opensearch-auth create-token --scopes 'read:logs-*' --client-id nightly --client-key nightly.pem --save token";
+
+/// The argument that names a client to act as: without it, nothing of [`ClientProof`] makes sense.
+const CLIENT: &str = "client";
+
+/// How a client of the provider proves that it is that client.
+#[derive(Args, Debug)]
+pub(crate) struct ClientProof {
+    /// File with the client's secret; `-` for standard input. Or set `OPENSEARCH_AUTH_CLIENT_SECRET`.
+    #[arg(long, value_name = "FILE", requires = CLIENT)]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// PEM file with the client's private key, for a client that has no secret but signs (`private_key_jwt`); `-` for
+    /// standard input.
+    #[arg(long, value_name = "FILE", requires = CLIENT, conflicts_with = "client_secret_file")]
+    pub(crate) client_key: Option<PathBuf>,
+    /// The key's id (`kid`) at the provider, when that knows several of the client's.
+    #[arg(long, value_name = "ID", requires = "client_key")]
+    pub(crate) client_key_id: Option<String>,
+    /// The provider that knows the client, when there are several.
+    #[arg(long, value_name = "NAME", requires = CLIENT)]
+    pub(crate) provider: Option<String>,
+}
+
+/// As whom a command acts: whoever is logged in, or a client of the provider.
+#[derive(Args, Debug)]
+pub(crate) struct Acting {
+    /// As this client of the provider, by its secret or its key, instead of as yourself.
+    #[arg(long, id = CLIENT, value_name = "ID")]
+    pub(crate) as_client: Option<String>,
+    #[command(flatten)]
+    pub(crate) proof: ClientProof,
+}
 
 /// Arguments of `create-token`.
 #[derive(Args, Debug)]
@@ -35,15 +67,14 @@ pub(crate) struct CreateToken {
     /// Only for this cluster behind the proxy; may be repeated.
     #[arg(long = "cluster", value_name = "NAME")]
     pub(crate) clusters: Vec<String>,
-    /// As this client of the provider, with its secret, instead of for yourself.
-    #[arg(long, value_name = "ID")]
+    /// As this client of the provider, by its secret or its key, instead of for yourself.
+    #[arg(long, id = CLIENT, value_name = "ID", visible_alias = "as-client")]
     pub(crate) client_id: Option<String>,
-    /// File with the client's secret; `-` for standard input. Or set `OPENSEARCH_AUTH_CLIENT_SECRET`.
-    #[arg(long, value_name = "FILE", requires = "client_id")]
-    pub(crate) client_secret_file: Option<PathBuf>,
-    /// The provider that knows the client, when the proxy has several.
-    #[arg(long, value_name = "NAME", requires = "client_id")]
-    pub(crate) provider: Option<String>,
+    #[command(flatten)]
+    pub(crate) proof: ClientProof,
+    /// What the provider is asked for, with spaces between, where its names for scopes are others.
+    #[arg(long, value_name = "SCOPES", requires = CLIENT)]
+    pub(crate) provider_scopes: Option<String>,
     /// Write the token into a new file of mode 0600 instead of showing it.
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
@@ -96,9 +127,20 @@ pub(crate) enum Status {
     Expired,
 }
 
+/// Arguments of `show-token`.
+#[derive(Args, Debug)]
+pub(crate) struct ShowToken {
+    /// Its id.
+    pub(crate) token_id: String,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
+}
+
 /// Arguments of `list-tokens`.
 #[derive(Args, Debug)]
 pub(crate) struct ListTokens {
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) filter: Filter,
     /// The order.
@@ -129,6 +171,8 @@ pub(crate) enum Sort {
 /// Arguments of `revoke-token`.
 #[derive(Args, Debug)]
 pub(crate) struct RevokeToken {
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     /// This one; may be repeated.
     #[arg(long = "token-id", value_name = "ID")]
     pub(crate) token_ids: Vec<String>,
@@ -151,6 +195,8 @@ pub(crate) struct RevokeToken {
 /// Arguments of `rotate-token`.
 #[derive(Args, Debug)]
 pub(crate) struct RotateToken {
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     /// The token.
     #[arg(long, value_name = "ID")]
     pub(crate) token_id: String,

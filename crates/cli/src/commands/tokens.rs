@@ -23,9 +23,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, Bearer};
-use crate::cli::tokens::Filter;
+use crate::cli::tokens::{Acting, Filter};
+use crate::confidential_client::ConfidentialClient;
 use crate::error::Result;
 use crate::output::{moment, shown_scopes};
+use crate::provider::{Metadata, by_client_credentials};
 use crate::store::PrivateFile;
 use crate::token_service::{Issued, TokenService};
 
@@ -33,6 +35,21 @@ use crate::token_service::{Issued, TokenService};
 async fn service(app: &App) -> Result<(TokenService, Bearer)> {
     let chosen = app.chosen()?;
     let bearer = app.bearer(&chosen).await?;
+    Ok((TokenService::of(app, &chosen), bearer))
+}
+
+/// As [`service`], or with a token that a client of the provider gets for itself.
+async fn service_for(app: &App, acting: &Acting) -> Result<(TokenService, Bearer)> {
+    let Some(id) = &acting.as_client else {
+        return service(app).await;
+    };
+    let chosen = app.chosen()?;
+    let client = ConfidentialClient::read(id, &acting.proof)?;
+    let (name, provider) = chosen.context.provider(acting.proof.provider.as_deref())?;
+    let http = app.to_provider(&chosen.context, name);
+    let metadata = Metadata::discover(&http, &provider.issuer).await?;
+    let grant = by_client_credentials(&http, &metadata, &client).await?;
+    let bearer = Bearer { token: grant.access_token, expires_at: grant.expires_at, of_client: true };
     Ok((TokenService::of(app, &chosen), bearer))
 }
 

@@ -8,13 +8,14 @@ use oauth2::basic::{
     BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
-    AuthType, ClientId, EndpointNotSet, EndpointSet, ErrorResponse, ExtraTokenFields, HttpRequest,
-    HttpResponse, RefreshToken, RequestTokenError, StandardRevocableToken, StandardTokenResponse,
-    TokenResponse as _, TokenUrl,
+    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, ErrorResponse, ExtraTokenFields,
+    HttpRequest, HttpResponse, RefreshToken, RequestTokenError, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Metadata;
+use crate::confidential_client::{ConfidentialClient, Proof};
 use crate::error::{Error, Result, printable};
 use crate::net::Http;
 use crate::secret::Secret;
@@ -114,6 +115,32 @@ pub(super) fn failed<T: ErrorResponse + 'static>(error: RequestTokenError<Error,
             Error::outside(format!("the provider's answer: {}", printable(&what)))
         }
     }
+}
+
+/// Gets a token for a client itself (RFC 6749 section 4.4).
+pub(crate) async fn by_client_credentials(
+    http: &Http,
+    metadata: &Metadata,
+    confidential: &ConfidentialClient,
+) -> Result<Grant> {
+    let mut client = client(metadata, &confidential.id)?;
+    let mut assertion = None;
+    match &confidential.proof {
+        Proof::Secret(secret) => {
+            client = client
+                .set_client_secret(ClientSecret::new(secret.expose().to_owned()))
+                .set_auth_type(AuthType::BasicAuth);
+        }
+        Proof::Key(key) => assertion = Some(key.assert(&confidential.id, &metadata.issuer)?),
+    }
+    let mut request = client.exchange_client_credentials();
+    for (name, value) in assertion.into_iter().flatten() {
+        request = request.add_extra_param(name, value);
+    }
+    let send = |request| call(http, request);
+    let issued_at = Timestamp::now();
+    let answer = request.request_async(&send).await.map_err(failed)?;
+    Grant::new(&answer, issued_at)
 }
 
 /// Gets the next access token for a refresh token. Login is needed when the provider does not take that any more.

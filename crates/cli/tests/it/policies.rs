@@ -211,6 +211,8 @@ permit(principal, action, resource);
 @id("plugin") forbid(principal, action, resource in Plugin::"ml");
 @id("dashboards") forbid(principal, action in Action::"write", resource in Dashboards::"dashboards");
 @id("workspace") forbid(principal, action, resource == Workspace::"w1");
+@id("settings") forbid(principal, action, resource in ResourceType::"config");
+@id("tenant") forbid(principal, action, resource) when { context has tenant && context.tenant == "private" };
 @id("cluster itself") forbid(principal, action in Action::"monitor", resource == Cluster::"main");
 @id("reading of a reindex") forbid(principal, action in Action::"read", resource in Index::"secret");
 "#;
@@ -243,6 +245,11 @@ permit(principal, action, resource);
         ),
         ("{agent: x}", "dashboards.objects.find\n    action: read", "{workspace: w1}", "", Some("workspace")),
         ("{agent: x}", "cluster.health", "cluster", "", Some("cluster itself")),
+        ("{agent: x}", "get", "{type: dashboard, workspace: w2}", "", None),
+        ("{agent: x}", "get", "{type: config, workspace: w2}", "", Some("settings")),
+        // Of any type: it could be that one.
+        ("{agent: x}", "get", "{type: \"*\", workspace: w2}", "", Some("settings")),
+        ("{agent: x}", "get", "{type: dashboard, workspace: w2}", "tenant: private", Some("tenant")),
         ("{agent: x}", "reindex", "{index: secret}", "scopes: write:*", None),
         (
             "{agent: x}",
@@ -304,7 +311,7 @@ async fn faults_of_the_cases_have_line_and_key() {
         ),
         (replaced("expect", "context: {time: noon}\n    expect"), "`time`: write it as"),
         (replaced("expect", "context: {token_age: old}\n    expect"), "`token_age`: write it in seconds"),
-        (replaced("expect", "context: {tenant: x}\n    expect"), "there is no key `tenant` here"),
+        (replaced("expect", "context: {tenants: x}\n    expect"), "there is no key `tenants` here"),
     ];
     let home = Home::new();
     home.put("p.cedar", OPEN);

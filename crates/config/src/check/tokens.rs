@@ -31,6 +31,9 @@ pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
     if let Some(notify) = &tokens.notify {
         url::check(&at.key("notify").key("url"), &notify.url, Shape::WithQuery, Http::LoopbackOnly, findings);
     }
+    if let Some(authorization) = &tokens.authorization {
+        super::authorization::check(&at.key("authorization"), authorization, tokens, parts, findings);
+    }
     let list = at.key("policies");
     unique(
         tokens

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{ClaimCondition, NAME, NAME_FORM};
+use super::{ClaimCondition, NAME, NAME_FORM, TokenAuthorization};
 use crate::value::{Duration, Secret};
 
 /// Tokens that the proxy issues itself. With this section the paths below `/oauth/` are the proxy's own on every host.
@@ -30,6 +30,8 @@ pub struct Tokens {
     pub policies: Vec<TokenPolicy>,
     /// Whom to tell when a token waits for approval, and when it was approved or denied.
     pub notify: Option<TokenNotify>,
+    /// Clients of the proxy's own, to which people give tokens: agents and other programs.
+    pub authorization: Option<TokenAuthorization>,
 }
 
 /// Where notifications go.

@@ -141,9 +141,10 @@ impl StandInEngine {
         });
     }
 
-    /// Breaks every open connection off, whatever it is doing. New ones are accepted.
-    pub fn break_connections(&self) {
+    /// Breaks every open connection off, whatever it is doing, and waits until they are closed. New ones are accepted.
+    pub async fn break_connections(&self) {
         self.shared.cut.send_modify(|cut| *cut += 1);
+        self.shared.cut.closed().await;
     }
 
     /// Answers health checks so.

@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up fails with its reason")]
 
-mod browser;
 mod chromium;
 mod person;
 mod tokens;
 
-use browser::Browser;
-use e2e::{ProxyFiles, Real, RealConfig, RunningProxy};
+use e2e::{Browser, ProxyFiles, Real, RealConfig, RunningProxy};
 use person::Person;
 use serde_json::Value;
 
@@ -19,7 +17,7 @@ async fn login_with_the_browser_search_and_logout() {
     let person = Person::new(&real).await;
     let mut login = person.start(&["login", "--provider", "keycloak", "--no-browser"]);
     let address = login.address().await;
-    let page = Browser::new().log_in(&address, "alice").await;
+    let page = Browser::new().log_in(&address, "alice").await.html;
     assert!(page.contains("You can close this window"), "{page}");
     let told = login.end().await;
     assert_eq!(

@@ -1,14 +1,12 @@
 use std::process::Stdio;
 
-use e2e::Real;
+use e2e::{Browser, Real};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::KeycloakInfo;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-
-use crate::browser::Browser;
 
 const REALM: &str = "/realms/opensearch/clients";
 

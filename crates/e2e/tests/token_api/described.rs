@@ -113,3 +113,34 @@ async fn answers_are_as_the_published_description_says() {
     check("oauth.revocations.withdraw", &owner.get_or(Method::DELETE, &path).await);
     check("oauth.revocations.withdraw", &owner.get_or(Method::DELETE, &path).await);
 }
+
+#[tokio::test]
+async fn a_service_with_clients_of_its_own_answers_as_described_too() {
+    let world = start(
+        "  authorization:\n    login: {client_id: proxy, client_secret: \"literal:x\"}\n    clients:\n      - {client_id: agent, name: Agent, grants: [device_code], scopes: [\"read:logs-*\"]}\n",
+    )
+    .await;
+    let client = world.anonymous();
+    let document = client.get("/oauth/openapi.json").await.json();
+    let check = |name: &str, reply: &Reply| as_described(&document, name, reply);
+    let metadata = client.get("/.well-known/oauth-authorization-server").await;
+    check("oauth.metadata", &metadata);
+    let metadata = metadata.json();
+    assert_eq!(metadata["authorization_endpoint"], "https://localhost:8443/oauth/authorize");
+    assert_eq!(metadata["response_types_supported"], json!(["code"]));
+    for fields in [vec![("client_id", "agent")], vec![("client_id", "other")], vec![]] {
+        check("oauth.device.begin", &form(&client, "/oauth/device_authorization", None, &fields).await);
+    }
+    let owner = world.client("read:logs-*");
+    check("oauth.consents.list", &owner.get("/oauth/consents").await);
+    check("oauth.consents.list", &client.get("/oauth/consents").await);
+    let path = "/oauth/consents/con_aaaaaaaaaaaaaaaaaaaa";
+    check("oauth.consents.withdraw", &owner.get_or(Method::DELETE, path).await);
+    // Where there are none, nothing of it is served.
+    let world = start("").await;
+    let without = world.anonymous();
+    let reply = form(&without, "/oauth/device_authorization", None, &[("client_id", "agent")]).await;
+    check("oauth.device.begin", &reply);
+    assert_eq!(reply.status, 404);
+    assert_eq!(without.get("/oauth/device").await.status, 404);
+}

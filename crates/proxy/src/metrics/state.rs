@@ -15,7 +15,7 @@ use prometheus_client::{
 };
 use transport::ServerCertificate;
 
-use crate::{catalogue, pipeline::Proxy, snapshot::Snapshot, upstream::NodeStatus};
+use crate::{catalogue, pipeline::Proxy, rate_limits, snapshot::Snapshot, upstream::NodeStatus};
 
 /// Reads the state of a running proxy.
 #[derive(Debug)]
@@ -33,6 +33,11 @@ struct ProviderLabel {
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ClusterLabel {
     cluster: String,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct RuleLabel {
+    rule: String,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
@@ -62,6 +67,7 @@ impl Collector for StateCollector {
         let snapshot = proxy.snapshot();
         let mut scrape = Scrape(encoder);
         scrape.tokens(&snapshot)?;
+        scrape.rate_limits(&snapshot)?;
         scrape.providers(&snapshot)?;
         scrape.nodes(&snapshot)?;
         scrape.catalogues(&snapshot)?;
@@ -93,6 +99,19 @@ impl Scrape<'_> {
             "Verified-token cache look-ups that did not",
             float(tokens.misses()),
         )
+    }
+
+    fn rate_limits(&mut self, snapshot: &Snapshot) -> fmt::Result {
+        let all: Vec<rate_limits::Status> = snapshot.rate_limits().status().collect();
+        let each = |value: fn(&rate_limits::Status) -> f64| {
+            all.iter().map(move |status| (RuleLabel { rule: status.rule.to_string() }, value(status)))
+        };
+        let identities = each(|status| size(status.identities));
+        let help = "Identities with a budget of their own under the rule";
+        self.family("rate_limit_identities", help, MetricType::Gauge, identities)?;
+        let crowded = each(|status| float(status.crowded));
+        let help = "Requests of identities for which there was no room, so that they shared a budget";
+        self.family("rate_limit_crowded", help, MetricType::Counter, crowded)
     }
 
     fn providers(&mut self, snapshot: &Snapshot) -> fmt::Result {

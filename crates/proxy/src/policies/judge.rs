@@ -9,7 +9,7 @@ use std::{
 use config::model::{PolicyMode, PrincipalIds};
 use jiff::Timestamp;
 use policy::{Asker, Circumstances, Decision, Kind, Wish};
-use rest::{Need, Operation, Origin, Pattern, Resource, Target};
+use rest::{Action, Need, Operation, Origin, Pattern, Resource, Target};
 
 use super::{Policies, PolicyDenial, PolicyRefusal, Set};
 use crate::{principal::Principal, snapshot::Cluster};
@@ -92,7 +92,16 @@ impl Judge {
 
     /// Whether the policies allow a need, with all that is known to be behind its names.
     pub fn judge(&self, need: &Need) -> Result<(), Box<PolicyRefusal>> {
-        self.one(need)?;
+        let Operation { name, action, .. } = *self.0.operation;
+        let deeds = dashboards::deeds(name);
+        match &need.on {
+            // What is done to saved objects is asked about by their types, which are told with their places.
+            Resource::Dashboards { .. } if !deeds.is_empty() && need.action == action => return Ok(()),
+            Resource::SavedObject { .. } => {
+                return deeds.iter().try_for_each(|deed| self.one(need, deed, need.action));
+            }
+            _ => self.one(need, name, action)?,
+        }
         let Resource::Index(Target { remote: None, index }) = &need.on else { return Ok(()) };
         let Some(names) = self.0.cluster.names() else { return Ok(()) };
         let Some(fresh) = names.fresh() else {
@@ -103,19 +112,30 @@ impl Judge {
             for behind in indices {
                 let Ok(index) = Pattern::parse(behind) else { continue };
                 let on = Resource::Index(Target { remote: None, index });
-                self.one(&Need { action: need.action, on, origin: Origin::Behind })?;
+                self.one(&Need { action: need.action, on, origin: Origin::Behind }, name, action)?;
             }
         }
         Ok(())
     }
 
-    fn one(&self, need: &Need) -> Result<(), Box<PolicyRefusal>> {
-        let Request { sets, principal, cluster, operation, source, tenant, time, kind, id, groups, outcome } =
-            &*self.0;
+    /// Whether the policies allow a need of an operation that mainly does `main`.
+    fn one(&self, need: &Need, operation: &str, main: Action) -> Result<(), Box<PolicyRefusal>> {
+        let Request {
+            sets,
+            principal,
+            cluster,
+            operation: _,
+            source,
+            tenant,
+            time,
+            kind,
+            id,
+            groups,
+            outcome,
+        } = &*self.0;
         let identity = principal.identity();
         let asker = Asker { kind: *kind, id, provider: &identity.provider, groups };
-        let wish =
-            Wish { operation: operation.name, main: operation.action, action: need.action, on: &need.on };
+        let wish = Wish { operation, main, action: need.action, on: &need.on };
         let issued =
             identity.issued_at.and_then(|at| i64::try_from(at).ok()).unwrap_or_else(|| time.as_second());
         let about = Circumstances {
@@ -132,8 +152,9 @@ impl Judge {
         for Set { name, mode, policies } in sets {
             match policies.decide(&asker, &wish, &about) {
                 Decision::Allow { permits } => outcome.add(permits),
-                Decision::Deny { forbids, failed, .. } => {
-                    let denial = PolicyDenial { need: need.clone(), forbids, failed, set: name.clone() };
+                Decision::Deny { forbids, near, failed } => {
+                    let (need, set) = (need.clone(), name.clone());
+                    let denial = PolicyDenial { need, forbids, near, failed, set };
                     match mode {
                         PolicyMode::Enforce => return Err(Box::new(PolicyRefusal::Denied(denial))),
                         PolicyMode::LogOnly => {

@@ -16,6 +16,7 @@ use crate::{
     catalogue::{Lister, Names},
     headers::Reserved,
     policies::{Policies, PoliciesError},
+    rate_limits::RateLimits,
     tenancy::{Tenancy, TenantName},
     token_api,
     upstream::{TargetError, Upstream},
@@ -161,6 +162,10 @@ pub fn build(
         clusters: clusters.into(),
         token_service,
         policies,
+        rate_limits: RateLimits::new(
+            config.rate_limits.as_ref(),
+            previous.map(|previous| &previous.rate_limits),
+        ),
         tasks,
         config,
     })

@@ -1,17 +1,16 @@
 //! Answers and faults of the token service, as responses and as audit records.
 
 use audit::{Decision, Outcome};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use oauth::{ErrorCode, OAuthError};
 use serde::Serialize;
 
-use super::reason_of;
+use super::{pages, reason_of};
 use crate::{
     authenticate::AuthenticationError, headers::text_value, intake::REQUEST_ID, record::Entry,
-    respond::ResponseBody,
+    respond::{DECISION_ID, ResponseBody},
 };
 
-const DECISION_ID: HeaderName = HeaderName::from_static("x-decision-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A good answer.
@@ -21,18 +20,19 @@ pub(crate) struct Answer {
     body: Vec<u8>,
     /// Anybody may read it, from any web page, and keep it for a while.
     public: bool,
+    headers: HeaderMap,
 }
 
 impl Answer {
     /// 200 with JSON.
     pub(crate) fn json(body: &impl Serialize) -> Result<Self, Fault> {
         let body = serde_json::to_vec(body).map_err(|error| Fault::internal(error.to_string()))?;
-        Ok(Self { status: StatusCode::OK, body, public: false })
+        Ok(Self::new(StatusCode::OK, body))
     }
 
     /// 200 with JSON that anybody may read and keep.
     pub(crate) fn public(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, body, public: true }
+        Self { public: true, ..Self::new(StatusCode::OK, body) }
     }
 
     /// 201 instead of 200.
@@ -42,13 +42,68 @@ impl Answer {
 
     /// 204.
     pub(crate) fn nothing() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: Vec::new(), public: false }
+        Self::new(StatusCode::NO_CONTENT, Vec::new())
     }
 
     /// 200 without a body (RFC 7009 section 2.2).
     pub(crate) fn done() -> Self {
-        Self { status: StatusCode::OK, body: Vec::new(), public: false }
+        Self::new(StatusCode::OK, Vec::new())
     }
+
+    /// A page for a person. Its form leads back here, and from here to `form_target` if that is given.
+    pub(crate) fn page(html: String, form_target: Option<&str>) -> Self {
+        let mut answer = Self::new(StatusCode::OK, html.into_bytes());
+        answer.headers = page_headers(form_target);
+        answer
+    }
+
+    /// 303: the browser goes there by GET (RFC 9700 section 4.12).
+    pub(crate) fn redirect(location: &str) -> Result<Self, Fault> {
+        let mut answer = Self::new(StatusCode::SEE_OTHER, Vec::new());
+        answer.headers = redirect_headers(location)?;
+        Ok(answer)
+    }
+
+    /// With a cookie to be set.
+    pub(crate) fn with_cookie(mut self, cookie: HeaderValue) -> Self {
+        self.headers.append(header::SET_COOKIE, cookie);
+        self
+    }
+
+    /// Whether a cookie is set by it.
+    pub(crate) fn has_cookie(&self) -> bool {
+        self.headers.contains_key(header::SET_COOKIE)
+    }
+
+    /// With another status.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    fn new(status: StatusCode, body: Vec<u8>) -> Self {
+        Self { status, body, public: false, headers: HeaderMap::new() }
+    }
+}
+
+fn redirect_headers(location: &str) -> Result<HeaderMap, Fault> {
+    let location = HeaderValue::from_str(location)
+        .map_err(|_| Fault::internal("an address to send the browser to cannot be a header"))?;
+    Ok(HeaderMap::from_iter([
+        (header::LOCATION, location),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ]))
+}
+
+fn page_headers(form_target: Option<&str>) -> HeaderMap {
+    let fixed = HeaderValue::from_static;
+    HeaderMap::from_iter([
+        (header::CONTENT_TYPE, fixed("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, pages::security_policy(form_target)),
+        (header::X_FRAME_OPTIONS, fixed("DENY")),
+        (header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff")),
+        // The address of a page may hold a code; and without any, browsers would call the origin of a form null.
+        (header::REFERRER_POLICY, fixed("same-origin")),
+    ])
 }
 
 /// A refusal or a failure.
@@ -62,6 +117,17 @@ pub(crate) struct Fault {
     /// The scope that would do.
     scope: Option<&'static str>,
     status: Option<StatusCode>,
+    /// Where a person's browser asked.
+    in_browser: Option<Box<InBrowser>>,
+}
+
+/// How a fault is told to a browser.
+#[derive(Debug, Default)]
+struct InBrowser {
+    /// To the client, by sending the browser there; without it, as a page.
+    location: Option<String>,
+    /// A cookie to be set.
+    cookie: Option<HeaderValue>,
 }
 
 impl Fault {
@@ -81,6 +147,12 @@ impl Fault {
         Self::new(ErrorCode::NotFound, format!("there is no {what} of this id that you may see"))
     }
 
+    /// It is another process that knows (RFC 9110 section 15.5.20).
+    pub(crate) fn elsewhere(description: impl Into<String>) -> Self {
+        let fault = Self::new(ErrorCode::NotFound, description);
+        Self { reason: "decided_elsewhere", status: Some(StatusCode::MISDIRECTED_REQUEST), ..fault }
+    }
+
     /// A failure here.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         let description = "the proxy failed; its operator finds the cause in the log";
@@ -90,6 +162,54 @@ impl Fault {
     /// With what only the operator should read.
     pub(crate) fn because(self, cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..self }
+    }
+
+    /// What is wrong, in words.
+    pub(crate) fn description(&self) -> &str {
+        &self.error.description
+    }
+
+    /// With another status than is usual for its code.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status: Some(status), ..self }
+    }
+
+    /// In a browser: as a page, unless it is told otherwise already.
+    pub(crate) fn in_browser(self) -> Self {
+        self.with(|_| {})
+    }
+
+    /// Told by sending the browser there.
+    pub(crate) fn redirected(self, location: String) -> Self {
+        self.with(|browser| browser.location = Some(location))
+    }
+
+    /// In a browser, with a cookie to be set.
+    pub(crate) fn with_cookie(self, cookie: HeaderValue) -> Self {
+        self.with(|browser| browser.cookie = Some(cookie))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut InBrowser)) -> Self {
+        change(self.in_browser.get_or_insert_default());
+        self
+    }
+
+    /// As RFC 6749 section 4.1.2.1 lets a client be told, which knows fewer codes than are used here.
+    pub(crate) fn told_to_client(&self) -> OAuthError {
+        let code = match self.error.code {
+            code @ (ErrorCode::InvalidRequest
+            | ErrorCode::UnauthorizedClient
+            | ErrorCode::AccessDenied
+            | ErrorCode::UnsupportedResponseType
+            | ErrorCode::InvalidScope
+            | ErrorCode::InvalidTarget
+            | ErrorCode::LoginRequired
+            | ErrorCode::ConsentRequired
+            | ErrorCode::TemporarilyUnavailable) => code,
+            ErrorCode::Conflict | ErrorCode::InvalidGrant => ErrorCode::AccessDenied,
+            _ => ErrorCode::ServerError,
+        };
+        OAuthError::new(code, self.error.description.clone())
     }
 
     /// A token that was presented as a parameter does not do.
@@ -112,7 +232,7 @@ impl From<OAuthError> for Fault {
             _ => "request",
         };
         let reason = reason_of(error.code);
-        Self { error, layer, reason, cause: None, scope: None, status: None }
+        Self { error, layer, reason, cause: None, scope: None, status: None, in_browser: None }
     }
 }
 
@@ -121,6 +241,9 @@ impl From<AuthenticationError> for Fault {
     fn from(error: AuthenticationError) -> Self {
         let (code, status) = match &error {
             AuthenticationError::SeveralCredentials => (ErrorCode::InvalidRequest, None),
+            AuthenticationError::TooManyFailures(_) => {
+                (ErrorCode::TemporarilyUnavailable, Some(StatusCode::TOO_MANY_REQUESTS))
+            }
             error if error.is_unavailable() => (ErrorCode::TemporarilyUnavailable, None),
             _ => (ErrorCode::InvalidToken, Some(StatusCode::UNAUTHORIZED)),
         };
@@ -148,16 +271,17 @@ pub(crate) fn respond(
                 headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
                 headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }
+            headers.extend(answer.headers);
             (answer.status, answer.body)
         }
         Err(fault) => {
             let status = note(&fault, &mut entry);
-            headers.insert(DECISION_ID, text_value(&entry.decision_id().to_string()));
-            describe(&fault, status, allow, &mut headers);
-            (status, fault.error.body())
+            let decision_id = entry.decision_id().to_string();
+            headers.insert(DECISION_ID, text_value(&decision_id));
+            tell(&fault, status, &decision_id, allow, &mut headers)
         }
     };
-    if !body.is_empty() {
+    if !body.is_empty() && !headers.contains_key(header::CONTENT_TYPE) {
         headers.insert(header::CONTENT_TYPE, JSON);
     }
     entry.status(status);
@@ -171,15 +295,40 @@ fn note(fault: &Fault, entry: &mut Entry) -> StatusCode {
     let usual = StatusCode::from_u16(fault.error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let status = fault.status.unwrap_or(usual);
     let decision = if status.is_server_error() { Decision::Error } else { Decision::Deny };
-    let detail = match &fault.cause {
-        Some(cause) => format!("{}: {cause}", fault.error.description),
-        None => fault.error.description.clone(),
-    };
+    let (detail, cause) = (&*fault.error.description, fault.cause.as_deref());
     if status.is_server_error() {
-        tracing::warn!(request_id = entry.request_id(), reason = fault.reason, detail, "a request failed");
+        tracing::warn!(
+            request_id = entry.request_id(),
+            reason = fault.reason,
+            detail,
+            cause,
+            "a request failed"
+        );
     }
-    entry.refused(decision, fault.layer, fault.reason, detail);
+    entry.refused(decision, fault.layer, fault.reason, detail, cause);
     status
+}
+
+/// The fault as whoever is to see it does.
+fn tell(
+    fault: &Fault,
+    status: StatusCode,
+    decision_id: &str,
+    allow: &str,
+    headers: &mut HeaderMap,
+) -> (StatusCode, Vec<u8>) {
+    let Some(browser) = &fault.in_browser else {
+        describe(fault, status, allow, headers);
+        return (status, fault.error.body());
+    };
+    headers.extend(browser.cookie.clone().map(|cookie| (header::SET_COOKIE, cookie)));
+    if let Some(redirect) = browser.location.as_deref().and_then(|location| redirect_headers(location).ok()) {
+        headers.extend(redirect);
+        return (StatusCode::SEE_OTHER, Vec::new());
+    }
+    headers.extend(page_headers(None));
+    let page = pages::Problem { description: &fault.error.description, decision_id };
+    (status, page.to_string().into_bytes())
 }
 
 fn describe(fault: &Fault, status: StatusCode, allow: &str, headers: &mut HeaderMap) {

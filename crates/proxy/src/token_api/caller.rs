@@ -102,11 +102,13 @@ impl Caller {
     }
 
     fn own(&self, filter: Filter) -> Result<Filter, Fault> {
-        if self.principal.managed().is_some() {
-            // A managed token speaks for itself alone, and needs no list.
-            return Err(Fault::needs(MONITOR));
-        }
+        self.must_be_of_provider()?;
         Ok(Filter { of: Some(self.party.clone()), ..filter })
+    }
+
+    /// Refuses a managed token, which speaks for itself alone.
+    pub(crate) fn must_be_of_provider(&self) -> Result<(), Fault> {
+        if self.principal.managed().is_some() { Err(Fault::needs(MONITOR)) } else { Ok(()) }
     }
 
     /// A decision of this caller, now.

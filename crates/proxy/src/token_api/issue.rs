@@ -1,4 +1,4 @@
-//! Issuing: client credentials and token exchange.
+//! Issuing: to clients by their credentials, for a provider's token, and for what a person allowed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,9 @@ use oauth::{
 use oidc::{BearerToken, ClientProof, Identity, ProviderRefusal, RelayError};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
-use tokens::{Asked, Claims, Details, Grounds, Issued, Party, PolicyError, Presented, Secret, Status};
+use tokens::{
+    Asked, Claims, Details, Grounds, Issued, Party, PolicyError, Presented, Secret, Status, Terms, Through,
+};
 
 use super::{
     Api,
@@ -20,6 +22,7 @@ use super::{
     caller::party,
     manage::of_tokens,
     notify::Event,
+    redeem,
 };
 use crate::{
     authenticate::{self, AuthenticationError},
@@ -46,15 +49,26 @@ pub(crate) async fn token(
             let (presenter, act) = exchanged(api, exchange).await?;
             (presenter, act, Some(ACCESS_TOKEN_TYPE))
         }
-        Grant::AuthorizationCode(_) | Grant::DeviceCode(_) => {
-            let why = "this service asks nobody: it has no clients of its own (tokens.authorization)";
-            return Err(Fault::new(ErrorCode::UnsupportedGrantType, why));
+        Grant::AuthorizationCode(redemption) => {
+            return give(api, &redeem::code(api, redemption, entry).await?, None, entry);
+        }
+        Grant::DeviceCode(redemption) => {
+            return give(api, &redeem::device(api, redemption, entry).await?, None, entry);
         }
     };
-    let identity = presenter.identity();
-    entry.caller(identity);
+    entry.caller(presenter.identity());
     let clusters = clusters(api, &options.targets)?;
     let issued = issue(api, &presenter, act, options, clusters).await?;
+    give(api, &issued, issued_type, entry)
+}
+
+/// Tells whoever is to know of a new token, and gives it out.
+fn give(
+    api: &Api<'_>,
+    issued: &Issued,
+    issued_type: Option<&'static str>,
+    entry: &mut Entry,
+) -> Result<Answer, Fault> {
     if issued.token.status(Timestamp::now()) == Status::Pending {
         api.service.tell(Event::Requested, &issued.token);
     }
@@ -63,7 +77,7 @@ pub(crate) async fn token(
         record.targets = vec![issued.token.id.to_string()];
         record.detail = Some(format!("issued with {} until {}", granted.join(" "), issued.token.expires_at));
     });
-    answer(&issued, issued_type)
+    answer(issued, issued_type)
 }
 
 /// The answer that holds the secret: the only one that ever does.
@@ -96,40 +110,58 @@ async fn issue(
     let metadata = options.metadata;
     let details = Details::new(options.name.as_deref(), options.description.as_deref(), metadata)
         .map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))?;
-    let named: Vec<Box<str>> = clusters.iter().map(|cluster| cluster.name().into()).collect();
-    let all: Vec<&Cluster> = api.snapshot.clusters().iter().map(|cluster| &**cluster).collect();
-    let reachable = if clusters.is_empty() { all } else { clusters };
-    let rights: Vec<_> = reachable
-        .iter()
-        .filter(|cluster| cluster.takes_managed_tokens())
-        .filter_map(|cluster| presenter.rights(cluster.index()))
-        .collect();
     let owner = options.owner.map(|owner| for_other(identity, owner)).transpose()?;
     let asked = Asked { scopes, lifetime: options.expires_in.map(Duration::from_secs), details, owner };
-    let kept = kept_claims(identity);
-    let terms = api
-        .service
-        .policies()
-        .judge(asked, &View::of(identity, &kept), &rights)
-        .map_err(|error| of_policy(&error))?;
+    let terms = judge(api, presenter, asked, &clusters)?;
     if !terms.narrowed().is_empty() {
         let narrowed: Vec<String> = terms.narrowed().iter().map(ToString::to_string).collect();
         let why = format!("more is asked for than is held and allowed: {}", narrowed.join(" "));
         return Err(Fault::new(ErrorCode::InvalidScope, why));
     }
-    let grounds = Grounds {
+    let grounds = grounds(presenter, act, &clusters, None)?;
+    api.service.tokens().issue(terms, grounds, Timestamp::now()).await.map_err(|error| of_tokens(&error))
+}
+
+/// On what terms a token can be issued to who presents another, for these clusters; without any, for all.
+pub(crate) fn judge(
+    api: &Api<'_>,
+    presenter: &Principal,
+    asked: Asked,
+    clusters: &[&Cluster],
+) -> Result<Terms, Fault> {
+    let all: Vec<&Cluster> = api.snapshot.clusters().iter().map(|cluster| &**cluster).collect();
+    let reachable = if clusters.is_empty() { &all } else { clusters };
+    let rights: Vec<_> = reachable
+        .iter()
+        .filter(|cluster| cluster.takes_managed_tokens())
+        .filter_map(|cluster| presenter.rights(cluster.index()))
+        .collect();
+    let identity = presenter.identity();
+    let policies = api.service.policies();
+    let judged = policies.judge(asked, &View::of(identity, &kept_claims(identity)), &rights);
+    judged.map_err(|error| of_policy(&error))
+}
+
+/// What a token is made from.
+pub(crate) fn grounds(
+    presenter: &Principal,
+    act: Option<Value>,
+    clusters: &[&Cluster],
+    through: Option<Through>,
+) -> Result<Grounds, Fault> {
+    let identity = presenter.identity();
+    Ok(Grounds {
         presenter: party(identity),
         presented: Presented {
             jti: identity.token_id.as_deref().map(Into::into),
             issued_at: identity.issued_at.and_then(authenticate::timestamp),
         },
-        claims: Claims::new(&kept)
+        claims: Claims::new(&kept_claims(identity))
             .map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))?,
         act,
-        clusters: named,
-        through: None,
-    };
-    api.service.tokens().issue(terms, grounds, Timestamp::now()).await.map_err(|error| of_tokens(&error))
+        clusters: clusters.iter().map(|cluster| cluster.name().into()).collect(),
+        through,
+    })
 }
 
 /// Somebody else whom a token is for, of the same issuer as who asks: that much is known of them.
@@ -148,13 +180,14 @@ fn for_other(identity: &Identity, owner: Owner) -> Result<Party, Fault> {
 }
 
 /// The claims to be kept. Introspection may leave the issuer out, which rules and later checks go by.
-fn kept_claims(identity: &Identity) -> Map<String, Value> {
+pub(crate) fn kept_claims(identity: &Identity) -> Map<String, Value> {
     let mut claims = identity.claims.clone();
     claims.entry("iss").or_insert_with(|| Value::from(&*identity.issuer));
     claims
 }
 
-fn scope(text: &str) -> Result<Scope, Fault> {
+/// A scope that a token can have.
+pub(crate) fn scope(text: &str) -> Result<Scope, Fault> {
     let refuse = |why: String| Fault::new(ErrorCode::InvalidScope, why);
     let scope: Scope = text.parse().map_err(|error| refuse(format!("{text}: {error}")))?;
     match scope.grant {
@@ -176,7 +209,7 @@ fn of_policy(error: &PolicyError) -> Fault {
 }
 
 /// The clusters that a token shall count on; empty: wherever its claims reach.
-fn clusters<'s>(api: &Api<'s>, targets: &[Target]) -> Result<Vec<&'s Cluster>, Fault> {
+pub(crate) fn clusters<'s>(api: &Api<'s>, targets: &[Target]) -> Result<Vec<&'s Cluster>, Fault> {
     let settings = &api.snapshot.config().clusters;
     let audience = |cluster: &Cluster| settings.get(cluster.index())?.audience.as_ref();
     let mut found: Vec<&Cluster> = Vec::new();

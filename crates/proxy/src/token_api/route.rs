@@ -23,6 +23,21 @@ pub(crate) enum Operation {
     Approve,
     Deny,
     Review,
+    Authorize,
+    Callback,
+    Decide,
+    DeviceAuthorization,
+    DevicePage,
+    DeviceCode,
+    Consents,
+    WithdrawConsent,
+}
+
+impl Operation {
+    /// Whether a person sees the answer, in a browser.
+    pub(crate) fn is_for_people(self) -> bool {
+        matches!(self, Self::Authorize | Self::Callback | Self::Decide | Self::DevicePage | Self::DeviceCode)
+    }
 }
 
 /// One way to ask for an operation.
@@ -43,7 +58,7 @@ const fn route(method: Method, path: &'static str, operation: Operation, name: &
 }
 
 /// Everything that is served.
-pub(crate) static ROUTES: [Route; 17] = [
+pub(crate) static ROUTES: [Route; 25] = [
     route(Method::GET, "/.well-known/oauth-authorization-server", Operation::Metadata, "oauth.metadata"),
     route(Method::GET, "/oauth/openapi.json", Operation::OpenApi, "oauth.openapi"),
     route(Method::POST, "/oauth/token", Operation::Issue, "oauth.token.issue"),
@@ -66,6 +81,14 @@ pub(crate) static ROUTES: [Route; 17] = [
     route(Method::POST, "/oauth/requests/{id}/approve", Operation::Approve, "oauth.requests.approve"),
     route(Method::POST, "/oauth/requests/{id}/deny", Operation::Deny, "oauth.requests.deny"),
     route(Method::GET, "/oauth/review", Operation::Review, "oauth.review"),
+    route(Method::GET, "/oauth/authorize", Operation::Authorize, "oauth.authorize"),
+    route(Method::GET, "/oauth/callback", Operation::Callback, "oauth.callback"),
+    route(Method::POST, "/oauth/consent", Operation::Decide, "oauth.consent.decide"),
+    route(Method::POST, "/oauth/device_authorization", Operation::DeviceAuthorization, "oauth.device.begin"),
+    route(Method::GET, "/oauth/device", Operation::DevicePage, "oauth.device.page"),
+    route(Method::POST, "/oauth/device", Operation::DeviceCode, "oauth.device.enter"),
+    route(Method::GET, "/oauth/consents", Operation::Consents, "oauth.consents.list"),
+    route(Method::DELETE, "/oauth/consents/{id}", Operation::WithdrawConsent, "oauth.consents.withdraw"),
 ];
 
 /// Whether a path is the token service's: whatever is below `/oauth/`, served or not.
@@ -123,6 +146,7 @@ mod tests {
             ("GET", "/oauth/token/tok_a", Some(("oauth.token.show", Some("tok_a")))),
             ("DELETE", "/oauth/token/tok_a", Some(("oauth.token.revoke", Some("tok_a")))),
             ("POST", "/oauth/token/tok_a/rotate", Some(("oauth.token.rotate", Some("tok_a")))),
+            ("DELETE", "/oauth/consents/con_a", Some(("oauth.consents.withdraw", Some("con_a")))),
             ("POST", "/oauth/requests/tok_a/deny", Some(("oauth.requests.deny", Some("tok_a")))),
             ("GET", "/oauth/token/", None),
             ("GET", "/oauth/token/a/b", None),

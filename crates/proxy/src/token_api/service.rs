@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    clients::Clients,
+    device::{Guesses, Polls},
     index::{IndexClient, Nodes, NodesError},
     notify::{Event, Notifier},
 };
@@ -12,8 +14,8 @@ use claims::ClaimPath;
 use config::model;
 use jiff::Timestamp;
 use tokens::{
-    Approval, EmbeddedStore, FOLLOW_EVERY, Field, OpenSearchSettings, OpenSearchStore, Policies, Policy,
-    Settings, ShortSecret, Store, StoreError, StoreKey, StoreKeys, Token, Tokens,
+    Approval, EmbeddedStore, FOLLOW_EVERY, Field, NoRandomness, OpenSearchSettings, OpenSearchStore,
+    Policies, Policy, Settings, ShortSecret, Store, StoreError, StoreKey, StoreKeys, Token, Tokens,
 };
 use tokio::time::MissedTickBehavior;
 use transport::TlsError;
@@ -33,6 +35,10 @@ pub struct TokenService {
     /// End with the last configuration that uses the tokens.
     tasks: Arc<[Arc<Task>]>,
     shared: Option<Shared>,
+    /// What browsers keep between two requests is sealed with these.
+    notes: StoreKeys,
+    polls: Arc<Polls>,
+    guesses: Arc<Guesses>,
 }
 
 /// How a store that several proxies share is reached.
@@ -48,6 +54,7 @@ struct Shared {
 pub struct Rules {
     policies: Policies,
     notifier: Option<Notifier>,
+    clients: Option<Clients>,
 }
 
 /// The store cannot be opened.
@@ -62,6 +69,9 @@ pub enum OpenError {
     /// A secret. A configuration that was loaded has none that is too short.
     #[error("a secret cannot be used")]
     Secret(#[from] ShortSecret),
+    /// A key cannot be made.
+    #[error("a key cannot be made")]
+    Key(#[from] NoRandomness),
 }
 
 /// What a configuration says about tokens cannot be used.
@@ -72,6 +82,14 @@ pub enum RulesError {
     Policy {
         /// Its name.
         name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A client of the proxy's own. A configuration that was loaded has none of these.
+    #[error("tokens.authorization.clients[{client_id}]: {problem}")]
+    Client {
+        /// Its id.
+        client_id: String,
         /// What is wrong.
         problem: String,
     },
@@ -87,19 +105,20 @@ impl TokenService {
         settings: &model::TokenStore,
         rules: Rules,
     ) -> Result<Self, OpenError> {
-        let (store, shared): (Arc<dyn Store>, _) = match settings {
+        let (store, shared, notes): (Arc<dyn Store>, _, _) = match settings {
             model::TokenStore::Embedded(model::EmbeddedStore { path }) => {
                 let path = path.clone();
                 let store = tokio::task::spawn_blocking(move || EmbeddedStore::open(&path))
                     .await
                     .map_err(|error| StoreError::Storage(error.into()))??;
-                (Arc::new(store), None)
+                (Arc::new(store), None, StoreKeys::of_this_process()?)
             }
             model::TokenStore::OpenSearch(store) => {
                 let nodes = Arc::new(Nodes::new(config, store)?);
                 let client = IndexClient::new(Arc::clone(&nodes));
-                let store = open_index(&client, store).await?;
-                (Arc::new(store), Some(Shared { client, nodes }))
+                let keys = store_keys(store)?;
+                let store = open_index(&client, store, keys.clone()).await?;
+                (Arc::new(store), Some(Shared { client, nodes }), keys)
             }
         };
         let tokens = Tokens::open(store, Settings::default()).await?;
@@ -107,7 +126,8 @@ impl TokenService {
         if shared.is_some() {
             tasks.push(Task::spawn(follow(tokens.clone())));
         }
-        Ok(Self { tokens, rules, tasks: tasks.into(), shared })
+        let (polls, guesses) = (Arc::default(), Arc::default());
+        Ok(Self { tokens, rules, tasks: tasks.into(), shared, notes, polls, guesses })
     }
 
     /// The same tokens under another configuration.
@@ -118,7 +138,15 @@ impl TokenService {
             }
             _ => None,
         };
-        Ok(Self { tokens: self.tokens.clone(), rules, tasks: Arc::clone(&self.tasks), shared })
+        Ok(Self {
+            tokens: self.tokens.clone(),
+            rules,
+            tasks: Arc::clone(&self.tasks),
+            shared,
+            notes: self.notes.clone(),
+            polls: Arc::clone(&self.polls),
+            guesses: Arc::clone(&self.guesses),
+        })
     }
 
     /// From now on the store is reached as this configuration says.
@@ -138,6 +166,26 @@ impl TokenService {
         &self.rules.policies
     }
 
+    /// The proxy's own clients, if it has any.
+    pub(crate) fn clients(&self) -> Option<&Clients> {
+        self.rules.clients.as_ref()
+    }
+
+    /// What browsers keep is sealed with these.
+    pub(crate) fn notes(&self) -> &StoreKeys {
+        &self.notes
+    }
+
+    /// When devices asked.
+    pub(crate) fn polls(&self) -> &Polls {
+        &self.polls
+    }
+
+    /// Who entered wrong codes.
+    pub(crate) fn guesses(&self) -> &Guesses {
+        &self.guesses
+    }
+
     /// Tells whoever is to be told what happened to a token.
     pub(crate) fn tell(&self, event: Event, token: &Token) {
         if let Some(notifier) = &self.rules.notifier {
@@ -146,16 +194,22 @@ impl TokenService {
     }
 }
 
+/// The keys that all proxies of an index have.
+fn store_keys(settings: &model::OpenSearchStore) -> Result<StoreKeys, ShortSecret> {
+    let key = |secret: &config::value::Secret| StoreKey::derive(secret.expose().as_bytes());
+    let others = settings.other_secrets.iter().map(key).collect::<Result<_, _>>()?;
+    Ok(StoreKeys::new(key(&settings.secret)?, others))
+}
+
 /// Opens the index, with patience for an engine that starts at the same time.
 async fn open_index(
     client: &IndexClient,
     settings: &model::OpenSearchStore,
+    keys: StoreKeys,
 ) -> Result<OpenSearchStore, OpenError> {
-    let key = |secret: &config::value::Secret| StoreKey::derive(secret.expose().as_bytes());
-    let others = settings.other_secrets.iter().map(key).collect::<Result<_, _>>()?;
     let settings = OpenSearchSettings {
         index: settings.index.as_str().into(),
-        keys: StoreKeys::new(key(&settings.secret)?, others),
+        keys,
         max_stale: settings.max_stale.get(),
     };
     for _ in 0..PATIENCE {
@@ -223,7 +277,9 @@ pub fn rules(config: &model::Config, settings: &model::Tokens) -> Result<Rules, 
         policies: settings.policies.iter().map(|policy| convert(config, policy)).collect::<Result<_, _>>()?,
     };
     let notifier = settings.notify.as_ref().map(Notifier::new).transpose().map_err(RulesError::Notify)?;
-    Ok(Rules { policies, notifier })
+    let clients =
+        settings.authorization.as_ref().map(|settings| Clients::new(config, settings)).transpose()?;
+    Ok(Rules { policies, notifier, clients })
 }
 
 fn convert(config: &model::Config, policy: &model::TokenPolicy) -> Result<Policy, RulesError> {

@@ -26,6 +26,9 @@ pub(crate) struct TokenView<'a> {
     created_at: Timestamp,
     created_by: &'a Party,
     expires_at: Timestamp,
+    /// The consent of the owner under which a client of the proxy's own has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rotated_from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,8 +46,9 @@ pub(crate) struct TokenView<'a> {
     last_used: Option<LastUsedView>,
 }
 
+/// Who decided something.
 #[derive(Serialize)]
-struct DecisionView<'a> {
+pub(crate) struct DecisionView<'a> {
     at: Timestamp,
     by: &'a Party,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +63,7 @@ struct LastUsedView {
 }
 
 impl<'a> DecisionView<'a> {
-    fn new(decision: &'a Decision) -> Self {
+    pub(crate) fn new(decision: &'a Decision) -> Self {
         Self { at: decision.at, by: &decision.by, reason: decision.reason.as_deref() }
     }
 }
@@ -87,6 +91,7 @@ impl<'a> TokenView<'a> {
             created_at: token.created_at,
             created_by: &token.created_by,
             expires_at: token.expires_at,
+            consent_id: token.through.as_ref().map(|through| through.consent.as_str()),
             rotated_from: token.rotated_from.as_ref().map(ToString::to_string),
             rotated_to: token.rotated_to.as_ref().map(ToString::to_string),
             decide_by,

@@ -16,7 +16,7 @@ use hyper::client::conn::http1::SendRequest;
 use super::{
     ConnectError, Lease, UpstreamOptions,
     connect::Target,
-    pool::{Pool, Sender},
+    pool::{Pool, Pooled, Sender},
 };
 
 /// One node of a cluster.
@@ -98,12 +98,12 @@ impl Node {
     pub(super) async fn lease(self: &Arc<Self>, limit: Duration) -> Result<Lease, ConnectError> {
         let pooled = self.pool.take().await;
         let reused = pooled.is_some();
-        let sender = match pooled {
-            Some(sender) => sender,
-            None => self.connect(limit).await?,
+        let pooled = match pooled {
+            Some(pooled) => pooled,
+            None => Pooled::new(Box::pin(self.connect(limit)).await?),
         };
         self.leased.fetch_add(1, Ordering::Relaxed);
-        Ok(Lease::new(sender, Arc::clone(self), reused))
+        Ok(Lease::new(pooled, Arc::clone(self), reused))
     }
 
     async fn connect(&self, limit: Duration) -> Result<Sender, ConnectError> {

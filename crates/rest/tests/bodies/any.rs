@@ -240,6 +240,25 @@ proptest! {
         prop_assert_eq!(judge(path, body.as_bytes(), &[]), judge(path, body.as_bytes(), &single));
     }
 
+    /// More heads than are remembered are told apart, too.
+    #[test]
+    fn heads_of_many_indices_are_told_apart(names in 1..600_usize, step in 1..600_usize, lines in 0..700_usize) {
+        let mut body = String::new();
+        for at in 0..lines {
+            let name = at * step % names;
+            let head = match name % 5 {
+                0 => format!("{{\"delete\":{{\"_index\":\"n{name}\",\"_id\":\"{at}\"}}}}\n"),
+                1 => format!("{{\"index\":{{\"_id\":\"{at}\",\"_index\":\"n{name}\"}}}}\n{{}}\n"),
+                2 => format!("{{\"update\":{{\"_index\":\"n{name}\"}}}}\n{{}}\n"),
+                3 => format!("{{\"create\":{{\"_index\":\"n{name}\",\"_id\":\"{at}\",\"routing\":\"{name}\"}}}}\n{{}}\n"),
+                _ => format!("{{\"index\":{{\"_index\":\"n{name}\",\"_id\":\"\\u0041{at}\"}}}}\n{{}}\n"),
+            };
+            body.push_str(&head);
+        }
+        let single: Vec<usize> = (0..body.len()).collect();
+        prop_assert_eq!(judge("/_bulk", body.as_bytes(), &[]), judge("/_bulk", body.as_bytes(), &single));
+    }
+
     /// The lines of a bulk say the same one by one.
     #[test]
     fn a_bulk_is_the_sum_of_its_lines(lines in prop::collection::vec(("index|create|delete|update", "[a-c]{1,2}"), 0..30)) {

@@ -48,6 +48,7 @@ struct Context {
     time: Timestamp,
     token_age: Duration,
     acr: Option<String>,
+    tenant: Option<String>,
 }
 
 impl Case {
@@ -57,12 +58,13 @@ impl Case {
     }
 
     pub(super) fn circumstances(&self) -> Circumstances<'_> {
-        let Context { cluster, client, scopes, source, time, token_age, acr } = &self.context;
+        let Context { cluster, client, scopes, source, time, token_age, acr, tenant } = &self.context;
         Circumstances {
             scopes,
             time: *time,
             token_age: *token_age,
             acr: acr.as_deref(),
+            tenant: tenant.as_deref(),
             ..Circumstances::new(cluster, client, *source)
         }
     }
@@ -176,15 +178,18 @@ fn action(field: Field<'_>) -> Result<Action, Wrong> {
 }
 
 fn on(field: Field<'_>) -> Result<Vec<Resource>, Wrong> {
-    const FORMS: &str =
-        "write `{index: NAME}`, `{plugin: NAME}`, `{workspace: NAME}`, `cluster` or `dashboards`";
+    const FORMS: &str = "write `{index: NAME}`, `{type: NAME}`, `{plugin: NAME}`, `{workspace: NAME}`, `cluster` or `dashboards`";
     match field.as_text() {
         Some("cluster") => return Ok(vec![Resource::Cluster]),
         Some("dashboards") => return Ok(vec![Resource::Dashboards { workspace: None }]),
         Some(_) => return Err(field.wrong("this is nothing that a request could be for").help(FORMS)),
         None => {}
     }
-    let fields = Fields::of(field.node(), &["index", "plugin", "workspace"])?;
+    let fields = Fields::of(field.node(), &["index", "type", "plugin", "workspace"])?;
+    if let Some(kind) = fields.text("type")? {
+        let workspace = fields.text("workspace")?.map(Box::from);
+        return Ok(vec![Resource::SavedObject { kind: (kind != "*").then(|| kind.into()), workspace }]);
+    }
     let only = fields.only().map_err(|wrong| wrong.help(FORMS))?;
     match only.key() {
         "index" => {
@@ -226,9 +231,10 @@ fn context(field: Option<Field<'_>>, who: &Who, now: Timestamp) -> Result<Contex
         time: now,
         token_age: Duration::ZERO,
         acr: None,
+        tenant: None,
     };
     let Some(field) = field else { return Ok(context) };
-    let known = ["cluster", "client", "scopes", "source", "time", "token_age", "acr"];
+    let known = ["cluster", "client", "scopes", "source", "time", "token_age", "acr", "tenant"];
     let fields = Fields::of(field.node(), &known)?;
     if let Some(cluster) = fields.text("cluster")? {
         cluster.clone_into(&mut context.cluster);
@@ -247,6 +253,7 @@ fn context(field: Option<Field<'_>>, who: &Who, now: Timestamp) -> Result<Contex
         context.token_age = token_age(age)?;
     }
     context.acr = fields.text("acr")?.map(str::to_owned);
+    context.tenant = fields.text("tenant")?.map(str::to_owned);
     Ok(context)
 }
 

@@ -1,20 +1,16 @@
 //! `create-token`.
 
-use std::io::Read as _;
-use std::path::Path;
-
 use serde_json::{Map, Value};
 
 use super::deliver;
 use crate::app::App;
 use crate::cli::tokens::CreateToken;
+use crate::confidential_client::{ConfidentialClient, Proof};
 use crate::error::{Error, Result, printable};
 use crate::output::warn;
-use crate::secret::Secret;
 use crate::store::PrivateFile;
 use crate::token_service::{Caller, Issued, TokenService, body};
 
-const SECRET_VARIABLE: &str = "OPENSEARCH_AUTH_CLIENT_SECRET";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 
@@ -25,9 +21,14 @@ pub(in crate::commands) async fn create(app: &App, arguments: &CreateToken) -> R
     let service = TokenService::of(app, &chosen);
     let mut fields = options(arguments)?;
     let response = if let Some(id) = &arguments.client_id {
-        let secret = client_secret(arguments.client_secret_file.as_deref())?;
+        let client = ConfidentialClient::read(id, &arguments.proof)?;
         fields.push(("grant_type", "client_credentials".to_owned()));
-        service.form("/oauth/token", &fields, Caller::Client { id, secret: &secret }).await?
+        if let Proof::Key(key) = &client.proof {
+            // The proxy passes it on, and the provider takes it only if it is meant for the provider.
+            let (_, provider) = chosen.context.provider(arguments.proof.provider.as_deref())?;
+            fields.extend(key.assert(id, &provider.issuer)?);
+        }
+        service.form("/oauth/token", &fields, Caller::Client(&client)).await?
     } else {
         let bearer = app.bearer(&chosen).await?;
         fields.push(("grant_type", TOKEN_EXCHANGE.to_owned()));
@@ -58,7 +59,8 @@ fn options(arguments: &CreateToken) -> Result<Vec<(&'static str, String)>> {
     let texts = [
         ("name", &arguments.name),
         ("description", &arguments.description),
-        ("provider", &arguments.provider),
+        ("provider", &arguments.proof.provider),
+        ("provider_scope", &arguments.provider_scopes),
     ];
     fields.extend(texts.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
     fields.extend(arguments.clusters.iter().map(|name| ("audience", name.clone())));
@@ -72,28 +74,4 @@ fn options(arguments: &CreateToken) -> Result<Vec<(&'static str, String)>> {
         fields.push(("metadata", Value::Object(metadata).to_string()));
     }
     Ok(fields)
-}
-
-/// The secret, from a file, standard input or the environment; never from an argument, which everybody could see.
-fn client_secret(file: Option<&Path>) -> Result<Secret> {
-    let text = match file {
-        Some(path) if path == Path::new("-") => {
-            let mut text = String::new();
-            let read = std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text);
-            read.map_err(|error| Error::outside(format!("the secret cannot be read: {error}")))?;
-            text
-        }
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Error::outside(format!("cannot read {}: {error}", path.display())))?,
-        None => std::env::var(SECRET_VARIABLE).map_err(|_| {
-            Error::usage("the client's secret is missing").cure(format!(
-                "name a file with --client-secret-file, `-` for standard input, or set {SECRET_VARIABLE}"
-            ))
-        })?,
-    };
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
-        return Err(Error::usage("the client's secret is empty"));
-    }
-    Ok(Secret::new(secret))
 }

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{members, service, view};
+use super::{members, service_for, view};
 use crate::app::{App, Bearer};
-use crate::cli::tokens::{ListTokens, Sort};
+use crate::cli::tokens::{ListTokens, ShowToken, Sort};
 use crate::error::Result;
 use crate::output::waiting;
 use crate::token_service::{TokenService, body};
@@ -21,7 +21,7 @@ struct Page {
 }
 
 pub(in crate::commands) async fn list(app: &App, arguments: &ListTokens) -> Result<()> {
-    let (service, bearer) = service(app).await?;
+    let (service, bearer) = service_for(app, &arguments.acting).await?;
     let now = Timestamp::now();
     let order = match arguments.sort {
         Sort::CreatedAt => "created_at",
@@ -72,8 +72,9 @@ pub(super) fn told(app: &App, tokens: &[Value], more: bool, none: &str) -> Resul
     app.ui.result(&json!({"tokens": tokens, "more": more}), &text)
 }
 
-pub(in crate::commands) async fn show(app: &App, id: &str) -> Result<()> {
-    let (service, bearer) = service(app).await?;
-    let token: Value = body(&service.get_at(&service.at_id("/oauth/token/", id, "")?, &bearer).await?)?;
+pub(in crate::commands) async fn show(app: &App, arguments: &ShowToken) -> Result<()> {
+    let (service, bearer) = service_for(app, &arguments.acting).await?;
+    let url = service.at_id("/oauth/token/", &arguments.token_id, "")?;
+    let token: Value = body(&service.get_at(&url, &bearer).await?)?;
     app.ui.result(&token, &view::details(&token))
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{as_json, members, service, view};
+use super::{as_json, members, service_for, view};
 use crate::app::{App, Bearer};
 use crate::cli::tokens::RevokeToken;
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub(in crate::commands) async fn revoke(app: &App, arguments: &RevokeToken) -> R
     if ways.iter().filter(|given| **given).count() != 1 {
         return Err(Error::usage("say which tokens: with --token-id, with filters, or with --all"));
     }
-    let (service, bearer) = service(app).await?;
+    let (service, bearer) = service_for(app, &arguments.acting).await?;
     if arguments.token_ids.is_empty() {
         let mut body = as_json(&filter);
         if arguments.all {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{deliver, service};
+use super::{deliver, service_for};
 use crate::app::App;
 use crate::cli::tokens::RotateToken;
 use crate::error::{Result, printable};
@@ -10,7 +10,7 @@ use crate::store::PrivateFile;
 use crate::token_service::{Issued, body};
 
 pub(in crate::commands) async fn rotate(app: &App, arguments: &RotateToken) -> Result<()> {
-    let (service, bearer) = service(app).await?;
+    let (service, bearer) = service_for(app, &arguments.acting).await?;
     let url = service.at_id("/oauth/token/", &arguments.token_id, "/rotate")?;
     // Before there is a token that could not be kept.
     let file = arguments.save.as_deref().map(PrivateFile::make).transpose()?;

@@ -82,9 +82,11 @@ enum Verdict {
 
 impl Finding {
     pub(super) fn new(need: &Need, rights: Option<&Rights>) -> Self {
-        let verdict = rights.map(|rights| match rights.allows(need) {
-            Ok(scope) => Verdict::AllowedBy(scope.to_string()),
-            Err(denial) => Verdict::WouldAllow(denial.would_allow.to_string()),
+        let verdict = rights.and_then(|rights| match (rights.allows(need), rights.admits(need)) {
+            (Ok(scope), _) => Some(Verdict::AllowedBy(scope.to_string())),
+            (Err(denial), Err(_)) => Some(Verdict::WouldAllow(denial.would_allow.to_string())),
+            // Scopes have no say in it.
+            (Err(_), Ok(())) => None,
         });
         Self {
             action: need.action,

@@ -242,7 +242,7 @@ proptest! {
 
     /// More heads than are remembered are told apart, too. One that comes in two pieces is read anew.
     #[test]
-    fn heads_of_many_indices_are_told_apart(names in 1..600_usize, step in 1..600_usize, lines in 0..700_usize) {
+    fn heads_of_many_indices_are_told_apart(names in 1..400_usize, step in 1..400_usize, lines in 0..350_usize) {
         let mut body = String::new();
         let mut cuts = Vec::new();
         for at in 0..lines {

@@ -53,7 +53,9 @@ async fn an_allowed_request_says_everything() {
         .provider
         .build_token()
         .claim("scope", "read:logs-* openid")
-        .claim("preferred_username", "alice");
+        .claim("preferred_username", "alice")
+        .claim("groups", json!(["sre"]))
+        .claim("acr", "mfa");
     let client = world.anonymous().with_token(token.sign());
     let headers = [
         ("content-type", "application/json"),
@@ -79,6 +81,8 @@ async fn an_allowed_request_says_everything() {
             "provider": "stand-in",
             "token_id": "token-1",
             "scopes": ["read:logs-*", "openid"],
+            "groups": ["sre"],
+            "acr": "mfa",
             "action": "read",
             "operation": "search",
             "targets": ["logs-a", "logs-b"],
@@ -107,8 +111,16 @@ async fn an_allowed_request_says_everything() {
     for field in record.as_object().unwrap().keys() {
         assert!(explained.remove(field.as_str()), "{field} is not in the guide");
     }
-    let rest =
-        BTreeSet::from(["missed_before", "layer", "reason", "detail", "policies", "policy_would_deny"]);
+    let rest = BTreeSet::from([
+        "missed_before",
+        "layer",
+        "reason",
+        "detail",
+        "needed_scope",
+        "needs",
+        "policies",
+        "policy_would_deny",
+    ]);
     assert_eq!(explained, rest, "all others are there");
 }
 
@@ -167,7 +179,7 @@ async fn a_refusal_says_which_layer_and_why() {
             json!({
                 "decision": "deny", "layer": "scope", "reason": "insufficient_scope", "status": 403,
                 "client_id": "tester", "scopes": ["read:logs-*"], "permitted_by": null, "engine_identity": null,
-                "targets": ["secret"], "action": "read",
+                "targets": ["secret"], "action": "read", "needed_scope": "read:secret",
             }),
         ),
         (

@@ -178,8 +178,9 @@ impl Proxy {
             return decisions::answer(&self.decisions, &snapshot, peer.address.ip(), request, entry).await;
         }
         if let Some(service) = snapshot.token_service().filter(|_| token_api::owns(request.uri().path())) {
-            return token_api::answer(service, &snapshot, peer.address.ip(), request, entry, &self.metrics)
-                .await;
+            // Boxed, like the other long ways of few requests: every request's future has room for its longest way.
+            let source = peer.address.ip();
+            return Box::pin(token_api::answer(service, &snapshot, source, request, entry, &self.metrics)).await;
         }
         if let Some(response) = wellknown_answer(&snapshot, &request, &mut entry) {
             return respond_own(response, entry);
@@ -351,6 +352,7 @@ impl Forwarded {
             entry.note(|record| {
                 record.layer = Some("engine".into());
                 record.reason = Some("engine_denied".into());
+                record.detail = Some("the engine refused it, in its own words".to_owned());
             });
         }
         let mut response = Response::new(ResponseBody::engine(body, lease, self.request_body, entry));

@@ -1,5 +1,7 @@
 //! Cedar policies narrow what scopes allow: in the request's line, in its body, behind aliases, and never the other way.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use bytes::Bytes;
 use e2e::{
     Client, DashboardsOptions, ProxyFiles, RunningProxy, StandInDashboards, StandInEngine, StandInProvider,

@@ -1,7 +1,5 @@
 //! The schema in `schema/` is the one that policies are held against.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
-
 use std::path::Path;
 
 #[test]

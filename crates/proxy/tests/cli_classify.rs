@@ -73,7 +73,10 @@ fn a_request_to_dashboards_is_explained() {
         (Some(0), &"dashboards.objects.import".into()),
         "{allowed}"
     );
-    assert_eq!(needs(&allowed), ["write dashboards/ops path +write:dashboards/ops"]);
+    // Of the types only policies have a say.
+    let expected =
+        ["write dashboards/ops path +write:dashboards/ops", "write dashboards/ops:dashboard in_body"];
+    assert_eq!(needs(&allowed), expected);
 
     let planted = "{\"type\":\"dashboard\"}\n{\"type\":\"data-source\"}\n";
     let (code, denied) = report(&[&line[..], &["-"], &scopes].concat(), planted);

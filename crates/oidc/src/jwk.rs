@@ -1,6 +1,7 @@
 //! Published keys: JWK Sets (RFC 7517) and signature checks with them.
 
 use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     self, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RsaParameters,
     RsaPublicKeyComponents,
@@ -45,10 +46,16 @@ struct Key {
 }
 
 enum PublicKey {
-    Rsa(RsaPublicKeyComponents<Vec<u8>>),
+    Rsa(RsaKey),
     P256(ParsedPublicKey),
     P384(ParsedPublicKey),
     Ed25519(ParsedPublicKey),
+}
+
+/// An RSA key, ready for each algorithm: what a check needs beyond the signature is worked out once.
+struct RsaKey {
+    components: RsaPublicKeyComponents<Vec<u8>>,
+    ready: Vec<(Algorithm, ParsedPublicKey)>,
 }
 
 #[derive(Deserialize)]
@@ -141,9 +148,9 @@ impl Key {
         field(self.id.as_deref().unwrap_or_default().as_bytes());
         field(self.only.map_or("", Algorithm::name).as_bytes());
         match &self.public {
-            PublicKey::Rsa(key) => {
-                field(&key.n);
-                field(&key.e);
+            PublicKey::Rsa(RsaKey { components, .. }) => {
+                field(&components.n);
+                field(&components.e);
             }
             PublicKey::P256(key) | PublicKey::P384(key) | PublicKey::Ed25519(key) => field(key.as_ref()),
         }
@@ -189,8 +196,10 @@ impl PublicKey {
     /// False also if the algorithm does not fit the key.
     fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::Rsa(key) => rsa_parameters(algorithm)
-                .is_some_and(|parameters| key.verify(parameters, message, signature).is_ok()),
+            Self::Rsa(key) => {
+                let ready = key.ready.iter().find(|(of, _)| *of == algorithm);
+                ready.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
+            }
             Self::P256(key) | Self::P384(key) | Self::Ed25519(key) => {
                 self.fits(algorithm) && key.verify_sig(message, signature).is_ok()
             }
@@ -211,14 +220,22 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
 }
 
 /// An RSA key of an acceptable size. Some providers send a leading zero byte, which the library does not take.
-fn rsa(n: Vec<u8>, e: Vec<u8>) -> Option<RsaPublicKeyComponents<Vec<u8>>> {
+fn rsa(n: Vec<u8>, e: Vec<u8>) -> Option<RsaKey> {
     let strip = |bytes: Vec<u8>| bytes.into_iter().skip_while(|&byte| byte == 0).collect::<Vec<_>>();
     let (n, e) = (strip(n), strip(e));
     let odd = |bytes: &[u8]| bytes.last().is_some_and(|byte| byte & 1 == 1);
     let bits = n.len() * 8 - usize::try_from(n.first()?.leading_zeros()).ok()?;
     let sound =
         (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) && odd(&n) && odd(&e) && e.len() <= 4 && *e != [1];
-    sound.then_some(RsaPublicKeyComponents { n, e })
+    if !sound {
+        return None;
+    }
+    let components = RsaPublicKeyComponents { n, e };
+    let der: PublicKeyX509Der<'_> = components.as_der().ok()?;
+    let parse = |algorithm| ParsedPublicKey::new(rsa_parameters(algorithm)?, der.as_ref()).ok();
+    let ready = Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, parse(algorithm)?)));
+    let ready = ready.collect();
+    Some(RsaKey { components, ready })
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {

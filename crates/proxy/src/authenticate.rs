@@ -191,7 +191,7 @@ async fn verified(token: &BearerToken, snapshot: &Snapshot) -> Result<Arc<Princi
     if let Some(principal) = snapshot.tokens().get(&hash, unix_now(), epoch) {
         return Ok(principal);
     }
-    let identity = providers.authenticate(token).await?;
+    let identity = Box::pin(providers.authenticate(token)).await?;
     let fresh_until = identity.fresh_until;
     let principal = Arc::new(Principal::new(identity, snapshot));
     snapshot.tokens().insert(hash, Arc::clone(&principal), fresh_until, unix_now(), epoch);

@@ -117,17 +117,26 @@ pub enum Unread {
 /// # Errors
 ///
 /// When one was given to somebody else, or to nobody; when the body has to be read and breaks off or cannot be.
-pub async fn present(mut authenticated: Authenticated) -> Result<Presented, HandleError> {
+pub async fn present(authenticated: Authenticated) -> Result<Presented, HandleError> {
+    let classified = &authenticated.classified;
+    let keys = classified.received.cluster.handles().filter(|_| classified.received.destination.is_engine());
+    let has_places = classified.ask.as_ref().is_ok_and(|ask| places(ask.operation.name).is_some());
+    match keys.filter(|_| has_places) {
+        Some(keys) => {
+            let keys = Arc::clone(keys);
+            Box::pin(unwrap(authenticated, keys)).await
+        }
+        None => Ok(Presented { authenticated, bound: None }),
+    }
+}
+
+/// Unwraps what stands in the places of an operation that has some.
+async fn unwrap(mut authenticated: Authenticated, keys: Arc<Keys>) -> Result<Presented, HandleError> {
     let Authenticated { classified, principal, .. } = &mut authenticated;
     let received = &mut classified.received;
-    let keys = received.cluster.handles().filter(|_| received.destination.is_engine());
-    let (Some(keys), Ok(ask)) = (keys, &mut classified.ask) else {
+    let Ok(ask) = &mut classified.ask else {
         return Ok(Presented { authenticated, bound: None });
     };
-    if places(ask.operation.name).is_none() {
-        return Ok(Presented { authenticated, bound: None });
-    }
-    let keys = Arc::clone(keys);
     let cluster = Arc::clone(received.cluster.label());
     let owner = owner(principal.identity());
     let caller = Caller { keys: &keys, cluster: &cluster, owner: &owner };

@@ -30,10 +30,18 @@ impl Tree {
         ticks as f64 / TICKS_PER_SECOND
     }
 
-    /// Resident memory in KiB; pages that several of the processes share count once.
+    /// Resident memory in KiB: what each process has for itself, and the shared pages of that which shares the most. So
+    /// it does not matter what else runs of the same program.
     pub(crate) fn resident(self) -> u64 {
-        let shares = self.members();
-        shares.iter().map(|pid| field(&format!("/proc/{pid}/smaps_rollup"), "Pss:").unwrap_or_default()).sum()
+        let (mut private, mut shared) = (0, 0);
+        for pid in self.members() {
+            let rollup = format!("/proc/{pid}/smaps_rollup");
+            let of = |key| field(&rollup, key).unwrap_or_default();
+            let own = of("Private_Clean:") + of("Private_Dirty:");
+            private += own;
+            shared = of("Rss:").saturating_sub(own).max(shared);
+        }
+        private + shared
     }
 
     /// The most that the first process has had resident, in KiB.

@@ -27,7 +27,7 @@ mod policies;
 mod rate_limits;
 mod tokens;
 
-pub use policies::{Policies, PolicyMode, PrincipalIds};
+pub use policies::{Policies, PolicyMode, PolicySet, PolicySetRef, PrincipalIds};
 pub use rate_limits::{FailedAuthentications, RateLimit, RateLimits, RatePartition};
 pub use tokens::{
     EmbeddedStore, OpenSearchStore, TokenApproval, TokenCondition, TokenNotify, TokenPolicy, TokenStore,

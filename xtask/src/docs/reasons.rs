@@ -48,6 +48,10 @@ fn known() -> BTreeSet<String> {
             source.split("record.reason = Some(\"").skip(1).filter_map(|rest| rest.split('"').next());
         codes.extend(assigned.map(str::to_owned));
     }
+    // Faults of the proxy's own paths that have a code beside that of OAuth.
+    let faults = read("crates/proxy/src/token_api/answer.rs");
+    let own = faults.split("reason: \"").skip(1).filter_map(|rest| rest.split('"').next());
+    codes.extend(own.map(str::to_owned));
     codes
 }
 

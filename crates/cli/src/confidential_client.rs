@@ -66,16 +66,17 @@ impl ClientKey {
     fn read(path: &Path, id: Option<String>) -> Result<Self> {
         let shown = path.display();
         let pem = contents(path).map_err(|error| Error::outside(format!("cannot read {shown}: {error}")))?;
-        Self::from_pem(pem.as_bytes(), id).ok_or_else(|| {
+        let key = Self::from_pem(pem.as_bytes()).ok_or_else(|| {
             Error::usage(format!("{shown} holds no private key that can sign here")).cure(
                 "it must be PEM (PKCS#8, without a passphrase) with RSA of 2048 bits or more, EC P-256 or P-384, or Ed25519; \
                  `openssl pkcs8 -topk8 -nodes -in KEY` writes any key so",
             )
-        })
+        })?;
+        Ok(Self { id, ..key })
     }
 
     /// A PEM file's key with the algorithm that goes with its kind (RFC 7518 section 3.1, RFC 8037).
-    fn from_pem(pem: &[u8], id: Option<String>) -> Option<Self> {
+    fn from_pem(pem: &[u8]) -> Option<Self> {
         let kinds = [
             (Algorithm::RS256, EncodingKey::from_rsa_pem(pem)),
             (Algorithm::ES256, EncodingKey::from_ec_pem(pem)),
@@ -83,7 +84,7 @@ impl ClientKey {
             (Algorithm::EdDSA, EncodingKey::from_ed_pem(pem)),
         ];
         kinds.into_iter().find_map(|(algorithm, key)| {
-            let key = Self { key: key.ok()?, algorithm, id: id.clone() };
+            let key = Self { key: key.ok()?, algorithm, id: None };
             // Of a curve is known which it is, and of RSA whether it is long enough, by signing.
             key.sign(&json!({})).ok().map(|_| key)
         })
@@ -143,32 +144,33 @@ fn contents(path: &Path) -> std::io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::jwk::Jwk;
     use jsonwebtoken::{DecodingKey, Validation};
     use serde_json::Value;
 
     use super::*;
 
-    fn generated(kind: &'static rcgen::SignatureAlgorithm) -> String {
-        rcgen::KeyPair::generate_for(kind).unwrap().serialize_pem()
+    fn generated(kind: &'static rcgen::SignatureAlgorithm) -> rcgen::KeyPair {
+        rcgen::KeyPair::generate_for(kind).unwrap()
     }
 
     #[test]
     fn a_key_signs_by_its_kind() {
-        for (kind, algorithm) in [
-            (&rcgen::PKCS_RSA_SHA256, Algorithm::RS256),
-            (&rcgen::PKCS_ECDSA_P256_SHA256, Algorithm::ES256),
-            (&rcgen::PKCS_ECDSA_P384_SHA384, Algorithm::ES384),
-            (&rcgen::PKCS_ED25519, Algorithm::EdDSA),
-        ] {
-            let key = ClientKey::from_pem(generated(kind).as_bytes(), Some("one".to_owned())).unwrap();
+        type Read = fn(&[u8]) -> jsonwebtoken::errors::Result<DecodingKey>;
+        let kinds: [(_, _, Read); 4] = [
+            (&rcgen::PKCS_RSA_SHA256, Algorithm::RS256, DecodingKey::from_rsa_pem),
+            (&rcgen::PKCS_ECDSA_P256_SHA256, Algorithm::ES256, DecodingKey::from_ec_pem),
+            (&rcgen::PKCS_ECDSA_P384_SHA384, Algorithm::ES384, DecodingKey::from_ec_pem),
+            (&rcgen::PKCS_ED25519, Algorithm::EdDSA, DecodingKey::from_ed_pem),
+        ];
+        for (kind, algorithm, public) in kinds {
+            let pair = generated(kind);
+            let key = ClientKey::from_pem(pair.serialize_pem().as_bytes()).unwrap();
+            let key = ClientKey { id: Some("one".to_owned()), ..key };
             let [_, (_, assertion)] = key.assert("nightly", "https://login.example").unwrap();
-            let public = Jwk::from_encoding_key(&key.key, algorithm).unwrap();
             let mut rules = Validation::new(algorithm);
             rules.set_audience(&["https://login.example"]);
-            let read =
-                jsonwebtoken::decode::<Value>(&assertion, &DecodingKey::from_jwk(&public).unwrap(), &rules);
-            let read = read.unwrap();
+            let public = public(pair.public_key_pem().as_bytes()).unwrap();
+            let read = jsonwebtoken::decode::<Value>(&assertion, &public, &rules).unwrap();
             assert_eq!((read.header.alg, read.header.kid.as_deref()), (algorithm, Some("one")));
             assert_eq!((&read.claims["iss"], &read.claims["sub"]), (&json!("nightly"), &json!("nightly")));
         }
@@ -176,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_assertion_is_made_anew_each_time() {
-        let key = ClientKey::from_pem(generated(&rcgen::PKCS_ED25519).as_bytes(), None).unwrap();
+        let key = ClientKey::from_pem(generated(&rcgen::PKCS_ED25519).serialize_pem().as_bytes()).unwrap();
         let made = || key.assert("nightly", "https://login.example").unwrap();
         assert_ne!(made(), made());
     }
@@ -186,7 +188,7 @@ mod tests {
         let public = rcgen::KeyPair::generate().unwrap().public_key_pem();
         let weak = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         for pem in ["", "secret", public.as_str(), weak] {
-            assert!(ClientKey::from_pem(pem.as_bytes(), None).is_none(), "{pem}");
+            assert!(ClientKey::from_pem(pem.as_bytes()).is_none(), "{pem}");
         }
     }
 }

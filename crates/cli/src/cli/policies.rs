@@ -1,8 +1,11 @@
 //! The command line of `policy`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
 const TEST_HELP: &str = "\
 A file of cases:
@@ -33,6 +36,14 @@ pub(crate) enum PolicyCommand {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Say what the policies decide about a request, by which of them, and for a refusal what would have allowed it.
+    Explain(Box<ExplainRequest>),
+    /// Ask the policies about the requests of an audit trail, and show those that would be decided otherwise.
+    Simulate(Simulate),
+    /// Show what becomes allowed and what refused, from old policies to new ones.
+    ///
+    /// Asked are requests that are made up from all that either names, and those of an audit trail.
+    Diff(Diff),
     /// Print the schema that policies are held against: entities, actions, context.
     Schema,
     /// Format policies in place.
@@ -46,4 +57,86 @@ pub(crate) enum PolicyCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+/// Arguments of `policy explain`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("who").required(true).args(["agent", "user"]))]
+pub(crate) struct ExplainRequest {
+    /// The client that asks for itself, as policies name it.
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent: Option<String>,
+    /// The person that asks, as policies name them.
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Option<String>,
+    /// A group that they are in; may be repeated.
+    #[arg(long = "group", value_name = "NAME")]
+    pub(crate) groups: Vec<String>,
+    /// The provider of the token.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// The cluster; `main` without it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+    /// The client through which a person asks.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client: Option<String>,
+    /// The scopes of the token, with spaces between.
+    #[arg(long, value_name = "SCOPES", value_delimiter = ' ')]
+    pub(crate) scopes: Vec<String>,
+    /// Where the request comes from; 127.0.0.1 without it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) source: Option<IpAddr>,
+    /// When; now without it.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time: Option<Timestamp>,
+    /// How long ago the token was issued, as in `2h`.
+    #[arg(long, value_name = "DURATION", value_parser = crate::time::duration)]
+    pub(crate) token_age: Option<Duration>,
+    /// How the person was authenticated.
+    #[arg(long)]
+    pub(crate) acr: Option<String>,
+    /// The method.
+    pub(crate) method: String,
+    /// The path, with its query.
+    #[arg(value_name = "PATH")]
+    pub(crate) target: String,
+    /// The policies, which are read together.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Arguments of `policy simulate`.
+#[derive(Args, Debug)]
+pub(crate) struct Simulate {
+    /// A file of the audit trail; may be repeated.
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) audit: Vec<PathBuf>,
+    /// The policies name principals and groups with their provider, as with `principal_ids: qualified`.
+    #[arg(long)]
+    pub(crate) qualified: bool,
+    /// End with exit code 1 when something is decided otherwise.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// The policies, which are read together.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Arguments of `policy diff`.
+#[derive(Args, Debug)]
+pub(crate) struct Diff {
+    /// A file of the audit trail, whose requests are asked about, too; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Vec<PathBuf>,
+    /// The policies name principals and groups with their provider, as with `principal_ids: qualified`.
+    #[arg(long)]
+    pub(crate) qualified: bool,
+    /// End with exit code 1 when something is decided otherwise.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// The policies as they are: a file, or a folder with `*.cedar`.
+    pub(crate) old: PathBuf,
+    /// The policies as they shall be: a file, or a folder with `*.cedar`.
+    pub(crate) new: PathBuf,
 }

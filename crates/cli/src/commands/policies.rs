@@ -2,9 +2,15 @@
 
 mod cases;
 mod check;
+mod diff;
+mod differences;
+mod explain;
 mod faults;
 mod files;
 mod fmt;
+mod question;
+mod recorded;
+mod simulate;
 mod test;
 mod yaml;
 
@@ -18,6 +24,9 @@ pub(super) fn run(ui: Ui, command: &PolicyCommand) -> Result<()> {
     match command {
         PolicyCommand::Check { files } => check::run(ui, files),
         PolicyCommand::Test { cases, files } => test::run(ui, cases, files),
+        PolicyCommand::Explain(arguments) => explain::run(ui, arguments),
+        PolicyCommand::Simulate(arguments) => simulate::run(ui, arguments),
+        PolicyCommand::Diff(arguments) => diff::run(ui, arguments),
         PolicyCommand::Schema => {
             let schema = policy::schema::text();
             ui.result(&json!({ "schema": schema }), &schema)

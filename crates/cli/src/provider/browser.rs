@@ -85,7 +85,9 @@ async fn show(address: &str, browser: Browser, ui: Ui) -> Result<Infallible> {
             ui.say(&format!("   No browser could be opened. Open this address yourself:\n   {address}"))?;
         }
     }
-    let _sign = waiting("waiting for the browser to come back".to_owned());
+    // A browser can be started and show nothing, as on a machine without a screen.
+    let _sign =
+        waiting("waiting for the browser; if none opened, press Ctrl-C and add --no-browser".to_owned());
     std::future::pending().await
 }
 

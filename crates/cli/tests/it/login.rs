@@ -57,6 +57,8 @@ async fn the_address_is_shown_where_no_browser_opens() {
     let proxy = proxy::start(&provider.issuer()).await;
     let mut home = Home::with_context(&proxy).await;
     home.variable("BROWSER", "/nowhere/browser");
+    // Nor one that the system would choose.
+    home.variable("PATH", "/nowhere");
     for arguments in [&["login"][..], &["login", "--no-browser"]] {
         let mut child = home.start(arguments);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

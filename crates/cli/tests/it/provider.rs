@@ -131,6 +131,12 @@ fn token(behaviour: &mut Behaviour, issuer: &str, seen: &Seen) -> Answer {
     if let Some((status, body)) = &behaviour.failure {
         return json(*status, body);
     }
+    if seen.field("grant_type").as_deref() == Some("client_credentials") {
+        return json(
+            200,
+            &json!({"access_token": "token-of-the-client", "token_type": "Bearer", "expires_in": 300}),
+        );
+    }
     assert_eq!(seen.field("client_id").as_deref(), Some("opensearch-auth"));
     let refused = |error: &str| json(400, &json!({"error": error, "error_description": "not this time"}));
     match seen.field("grant_type").unwrap().as_str() {

@@ -7,6 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::program::Home;
 use crate::provider::Provider;
 use crate::proxy;
+use crate::server::Seen;
 use crate::token_service::Service;
 
 const ID: &str = "tok_abc123";
@@ -20,7 +21,7 @@ async fn prepared() -> (Service, Home) {
 }
 
 /// What the service was asked last.
-fn last(service: &Service) -> crate::server::Seen {
+fn last(service: &Service) -> Seen {
     service.server.seen().pop().unwrap()
 }
 
@@ -331,4 +332,72 @@ async fn the_login_is_what_is_exchanged() {
     let without = proxy::start(&provider.issuer()).await;
     let home = Home::logged_in(&without, &provider).await;
     home.run(&["list-tokens"]).await.failed(3);
+}
+
+/// The claims of the assertion by which a client proved itself (RFC 7523 section 3).
+fn assertion(seen: &Seen) -> Value {
+    let kind = seen.field("client_assertion_type");
+    assert_eq!(kind.as_deref(), Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
+    let assertion = seen.field("client_assertion").unwrap();
+    let claims = data_encoding::BASE64URL_NOPAD.decode(assertion.split('.').nth(1).unwrap().as_bytes());
+    serde_json::from_slice(&claims.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_signs_shows_no_secret() {
+    let provider = Provider::start().await;
+    let service = Service::start(&provider.issuer()).await;
+    let home = Home::with_context(&service.server).await;
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    std::fs::write(home.path().join("key.pem"), key).unwrap();
+    let create =
+        ["create-token", "--client-id", "nightly", "--client-key", "key.pem", "--scopes", "read:logs-*"];
+    home.run(&[&create[..], &["--provider-scopes", "logs"]].concat()).await.ok();
+    let asked = last(&service);
+    assert_eq!((asked.header("authorization"), asked.field("provider_scope").as_deref()), ("", Some("logs")));
+    let claims = assertion(&asked);
+    for (claim, expected) in [("iss", "nightly"), ("sub", "nightly"), ("aud", &provider.issuer())] {
+        assert_eq!(claims[claim], expected, "{claims}");
+    }
+    home.run(&["list-tokens", "--as-client", "nightly", "--client-key", "key.pem"]).await.ok();
+    assert_eq!(last(&service).header("authorization"), "Bearer token-of-the-client");
+    let again = assertion(&provider.server.seen_at("/token")[0]);
+    assert_eq!(again["aud"], provider.issuer());
+    assert_ne!(again["jti"], claims["jti"]);
+
+    service.refuse(401, json!({"error": "invalid_client"}), None);
+    let said = home.run(&create).await.failed(1);
+    assert!(said.contains("public half"), "{said}");
+    std::fs::write(home.path().join("key.pem"), "no key").unwrap();
+    let said = home.run(&create).await.failed(2);
+    assert!(said.contains("key.pem holds no private key") && said.contains("openssl pkcs8"), "{said}");
+    home.run(&["create-token", "--client-key", "key.pem"]).await.failed(2);
+}
+
+#[tokio::test]
+async fn a_client_looks_after_its_tokens() {
+    let provider = Provider::start().await;
+    let service = Service::start(&provider.issuer()).await;
+    let mut home = Home::with_context(&service.server).await;
+    home.variable("OPENSEARCH_AUTH_CLIENT_SECRET", "the secret");
+    for command in [
+        &["list-tokens", "--client-id", "another"][..],
+        &["show-token", ID],
+        &["rotate-token", "--token-id", "tok_a"],
+        &["revoke-token", "--token-id", ID],
+    ] {
+        home.run(&[command, &["--as-client", "fluent-bit"]].concat()).await.ok();
+        assert_eq!(last(&service).header("authorization"), "Bearer token-of-the-client", "{command:?}");
+    }
+    let asked = &provider.server.seen_at("/token")[0];
+    let basic = format!("Basic {}", data_encoding::BASE64.encode(b"fluent-bit:the+secret"));
+    assert_eq!(asked.header("authorization"), basic);
+
+    let list = ["list-tokens", "--as-client", "fluent-bit"];
+    service.refuse(401, json!({"error": "invalid_token"}), None);
+    let said = home.run(&list).await.failed(1);
+    assert!(said.contains("audiences"), "{said}");
+    service.refuse(403, json!({"error": "insufficient_scope"}), Some("monitor:tokens"));
+    let said = home.run(&list).await.failed(1);
+    assert!(said.contains("give the client the scope monitor:tokens"), "{said}");
 }

@@ -1,13 +1,13 @@
 //! The table of cases that policies are tested by.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use policy::{Asker, Circumstances, Fault, Kind};
-use rest::{Action, Place, Resource};
+use policy::{Fault, Kind};
+use rest::{Action, Resource};
 use saphyr::MarkedYaml;
 
+use super::question::{Context, Question, Who, plugin};
 use super::yaml::{self, Field, Fields, Wrong};
 
 /// A question to the policies, with the answer that it should get.
@@ -16,69 +16,17 @@ pub(super) struct Case {
     /// From 1.
     pub(super) line: usize,
     name: Option<String>,
-    who: Who,
-    pub(super) operation: String,
-    /// What the operation mainly does.
-    pub(super) main: Action,
-    /// What is asked about.
-    pub(super) action: Action,
-    /// Each must be allowed. Never empty.
-    pub(super) on: Vec<Resource>,
-    context: Context,
+    pub(super) question: Question,
     /// Whether it should be allowed.
     pub(super) allowed: bool,
     /// The policy that should decide.
     pub(super) by: Option<String>,
 }
 
-#[derive(Debug)]
-struct Who {
-    kind: Kind,
-    id: String,
-    provider: String,
-    groups: Vec<Box<str>>,
-}
-
-#[derive(Debug)]
-struct Context {
-    cluster: String,
-    client: String,
-    scopes: Vec<Box<str>>,
-    source: IpAddr,
-    time: Timestamp,
-    token_age: Duration,
-    acr: Option<String>,
-    tenant: Option<String>,
-}
-
 impl Case {
-    pub(super) fn asker(&self) -> Asker<'_> {
-        let Who { kind, id, provider, groups } = &self.who;
-        Asker { kind: *kind, id, provider, groups }
-    }
-
-    pub(super) fn circumstances(&self) -> Circumstances<'_> {
-        let Context { cluster, client, scopes, source, time, token_age, acr, tenant } = &self.context;
-        Circumstances {
-            scopes,
-            time: *time,
-            token_age: *token_age,
-            acr: acr.as_deref(),
-            tenant: tenant.as_deref(),
-            ..Circumstances::new(cluster, client, *source)
-        }
-    }
-
     /// Its name, or what it asks.
     pub(super) fn name(&self) -> String {
-        self.name.clone().unwrap_or_else(|| {
-            let kind = match self.who.kind {
-                Kind::Agent => "agent",
-                Kind::User => "user",
-            };
-            let on: Vec<String> = self.on.iter().map(ToString::to_string).collect();
-            format!("{kind} {}, {} on {}", self.who.id, self.operation, on.join(", "))
-        })
+        self.name.clone().unwrap_or_else(|| self.question.told())
     }
 }
 
@@ -116,15 +64,12 @@ fn case(node: &MarkedYaml<'_>, now: Timestamp) -> Result<Case, Wrong> {
         "deny" => false,
         _ => return Err(expect.wrong("this must be `allow` or `deny`")),
     };
+    let wants = on(fields.required("on")?)?.into_iter().map(|on| (action, on)).collect();
+    let context = context(fields.get("context"), &who, now)?;
     Ok(Case {
         line: fields.at().line(),
         name: fields.text("name")?.map(str::to_owned),
-        operation,
-        main,
-        action,
-        on: on(fields.required("on")?)?,
-        context: context(fields.get("context"), &who, now)?,
-        who,
+        question: Question { who, operation, main, wants, context },
         allowed,
         by: fields.text("by")?.map(str::to_owned),
     })
@@ -214,25 +159,8 @@ fn on(field: Field<'_>) -> Result<Vec<Resource>, Wrong> {
     }
 }
 
-fn plugin(name: &str) -> Option<&'static str> {
-    rest::operations().iter().flat_map(|operation| operation.demands).find_map(|demand| match demand.on {
-        Place::Plugin(known) if known == name => Some(known),
-        _ => None,
-    })
-}
-
 fn context(field: Option<Field<'_>>, who: &Who, now: Timestamp) -> Result<Context, Wrong> {
-    let mut context = Context {
-        cluster: "main".to_owned(),
-        // An agent is known by its client id.
-        client: if who.kind == Kind::Agent { who.id.clone() } else { String::new() },
-        scopes: Vec::new(),
-        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        time: now,
-        token_age: Duration::ZERO,
-        acr: None,
-        tenant: None,
-    };
+    let mut context = Context::usual(who, now);
     let Some(field) = field else { return Ok(context) };
     let known = ["cluster", "client", "scopes", "source", "time", "token_age", "acr", "tenant"];
     let fields = Fields::of(field.node(), &known)?;

@@ -26,9 +26,13 @@ pub(super) fn text(path: &Path) -> Result<String> {
         .map_err(|error| Error::outside(format!("{} cannot be read: {error}", path.display())))
 }
 
-/// All `*.cedar` of a folder, by name.
+/// All `*.cedar` beside the cases, by name.
 pub(super) fn beside(cases: &Path) -> Result<Vec<PathBuf>> {
-    let folder = cases.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    in_folder(cases.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// All `*.cedar` of a folder, by name.
+pub(super) fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Error::outside(format!("the folder {} cannot be read: {error}", folder.display()));
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -39,7 +43,7 @@ pub(super) fn beside(cases: &Path) -> Result<Vec<PathBuf>> {
     }
     if found.is_empty() {
         return Err(Error::usage(format!("there is no `*.cedar` in {}", folder.display()))
-            .cure("name the files of the policies after the cases"));
+            .cure("name the files of the policies"));
     }
     found.sort_unstable();
     Ok(found)

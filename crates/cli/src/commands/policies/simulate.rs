@@ -1,0 +1,58 @@
+//! `policy simulate`: which recorded requests would be decided otherwise.
+
+use serde_json::json;
+
+use super::differences::Differences;
+use super::files::{self, File};
+use super::{counted, faults, recorded};
+use crate::cli::policies::Simulate;
+use crate::error::{Error, Result};
+use crate::output::Ui;
+
+pub(super) fn run(ui: Ui, arguments: &Simulate) -> Result<()> {
+    let Simulate { audit, qualified, exit_code, files } = arguments;
+    let set = match files::parse(&File::all(files)?) {
+        Ok(set) => set,
+        Err(found) => return faults::told(ui, &found),
+    };
+    let mut differences = Differences::default();
+    let mut elsewhere = 0;
+    let counts = recorded::each(audit, *qualified, |recorded| match recorded.allowed {
+        Some(allowed) => {
+            let answer = recorded.question.ask(&set);
+            if answer.allowed != allowed {
+                differences.note(&recorded.question, &answer);
+            }
+        }
+        None => elsewhere += 1,
+    })?;
+    let asked = counts.asked - elsewhere;
+    let mut text = differences.told();
+    if differences.is_empty() {
+        text = format!("✅ {}", counted(asked, "recorded request is decided as it was", "recorded requests are decided as they were"));
+    }
+    if elsewhere > 0 {
+        text.push_str(&format!("\n·  {}", counted(elsewhere, "was refused before policies count", "were refused before policies count")));
+    }
+    if counts.incomplete > 0 {
+        let incomplete = counted(counts.incomplete, "record does not hold", "records do not hold");
+        text.push_str(&format!("\n⚠️  {incomplete} all that policies are asked by, such as every one of very many indices"));
+    }
+    let value = json!({
+        "asked": asked,
+        "refused_elsewhere": elsewhere,
+        "incomplete": counts.incomplete,
+        "differences": differences.value(),
+    });
+    ui.result(&value, &text)?;
+    end(&differences, *exit_code)
+}
+
+/// The end of a command that compares.
+pub(super) fn end(differences: &Differences, exit_code: bool) -> Result<()> {
+    if differences.is_empty() || !exit_code {
+        return Ok(());
+    }
+    let (refused, allowed) = (differences.count(false), differences.count(true));
+    Err(Error::refused(format!("{refused} become refused, and {allowed} become allowed")))
+}

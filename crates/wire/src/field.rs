@@ -47,7 +47,7 @@ pub(crate) fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Violation> {
         return Err(Violation::InvalidFieldName);
     }
     // Without an early end, which lets the compiler look at many bytes at once.
-    if value.iter().fold(false, |any, byte| any | (byte.is_ascii_control() & (*byte != b'\t'))) {
+    if value.iter().fold(false, |any, byte| any | (byte.is_ascii_control() && *byte != b'\t')) {
         return Err(Violation::ControlCharacter);
     }
     Ok((name, trim(value)))

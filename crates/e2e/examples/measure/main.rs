@@ -33,6 +33,9 @@ use usage::Tree;
 const MEMORY_LIMIT_KIB: u64 = 64 * 1024;
 const PIECE: usize = 64 * 1024;
 const ROUNDS: usize = 5;
+/// The larger number of connections.
+const MANY: usize = 16;
+const SCOPES: &str = "write:app-logs-* read:logs-*";
 const START_LIMIT: Duration = Duration::from_secs(30);
 const BODY_LIMIT: Duration = Duration::from_mins(9);
 
@@ -174,39 +177,59 @@ async fn bodies(proxy: &Measured, client: &Client, token: &str, gigabytes: u64) 
     ExitCode::SUCCESS
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-async fn requests(proxy: &Measured, client: &Client, count: usize) -> ExitCode {
-    for connections in [1, 16] {
+/// Searches with one token on 1 and on [`MANY`] connections, then with another token each.
+async fn requests(proxy: &Measured, provider: &StandInProvider, client: &Client, count: usize) -> ExitCode {
+    for connections in [1, MANY] {
         let each = count.div_ceil(connections);
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            let cpu = proxy.usage().cpu();
-            let mut running = tokio::task::JoinSet::new();
-            for _ in 0..connections {
-                let client = client.clone();
-                running.spawn(async move { search(&client, each).await });
-            }
-            running.join_all().await;
-            rounds.push((proxy.usage().cpu() - cpu) * 1e6 / (each * connections) as f64);
+            rounds.push(round(proxy, vec![vec![client.clone(); each]; connections]).await);
         }
-        rounds.sort_by(f64::total_cmp);
-        println!(
-            "{connections:>2} connections, {ROUNDS} rounds of {} requests: CPU µs a request min {:.0}, median {:.0}, max {:.0}",
-            each * connections,
-            rounds[0],
-            rounds[ROUNDS / 2],
-            rounds[ROUNDS - 1],
-        );
+        tell(&format!("{connections:>2} connections"), each * connections, rounds);
     }
+    let each = count.div_ceil(MANY);
+    let mut rounds = Vec::new();
+    for number in 0..ROUNDS {
+        let fresh = |at: usize| {
+            let token = provider.build_token().claim("scope", SCOPES).claim("jti", format!("{number}-{at}"));
+            client.clone().with_token(token.sign())
+        };
+        let clients: Vec<Client> = (0..each * MANY).map(fresh).collect();
+        rounds.push(round(proxy, clients.chunks(each).map(<[Client]>::to_vec).collect()).await);
+    }
+    tell(&format!("{MANY:>2} connections, a new token each"), each * MANY, rounds);
     ExitCode::SUCCESS
 }
 
-/// Searches one after the other on one connection.
-async fn search(client: &Client, count: usize) {
-    let io = TokioIo::new(client.connect().await);
+fn tell(what: &str, count: usize, mut rounds: Vec<f64>) {
+    rounds.sort_by(f64::total_cmp);
+    println!(
+        "{what}, {ROUNDS} rounds of {count} requests: CPU µs a request min {:.0}, median {:.0}, max {:.0}",
+        rounds[0],
+        rounds[ROUNDS / 2],
+        rounds[ROUNDS - 1],
+    );
+}
+
+/// Searches as each of the clients, one list of them after the other on a connection; the CPU time of a request in µs.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+async fn round(proxy: &Measured, clients: Vec<Vec<Client>>) -> f64 {
+    let count: usize = clients.iter().map(Vec::len).sum();
+    let cpu = proxy.usage().cpu();
+    let mut running = tokio::task::JoinSet::new();
+    for clients in clients {
+        running.spawn(async move { search(&clients).await });
+    }
+    running.join_all().await;
+    (proxy.usage().cpu() - cpu) * 1e6 / count as f64
+}
+
+async fn search(clients: &[Client]) {
+    let Some(first) = clients.first() else { return };
+    let io = TokioIo::new(first.connect().await);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.expect("a connection");
     tokio::spawn(connection);
-    for _ in 0..count {
+    for client in clients {
         sender.ready().await.expect("the connection is kept");
         let request = client.request(http::Method::GET, "/logs-1/_search");
         let request = request.body(Full::<Bytes>::default()).expect("a request");
@@ -216,17 +239,37 @@ async fn search(client: &Client, count: usize) {
     }
 }
 
+/// Adds providers that are there and not used, and mappings of which none is met.
+fn crowd(config: &str, others: &[StandInProvider], mappings: usize) -> String {
+    let mut providers = String::from("providers:\n");
+    for (number, other) in others.iter().enumerate() {
+        let _ = writeln!(
+            providers,
+            "  - {{name: other-{number}, issuer: \"{}\", audiences: [opensearch-proxy]}}",
+            other.issuer()
+        );
+    }
+    let mut config = config.replacen("providers:\n", &providers, 1);
+    if mappings > 0 {
+        config.push_str("mappings:\n");
+    }
+    for number in 0..mappings {
+        let _ = writeln!(config, "  - {{scope: team-{number}, grant: {{scopes: [\"read:of-{number}-*\"]}}}}");
+    }
+    config
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [what, program, count, peers @ ..] = &arguments[..] else {
+    let [what, program, count, more @ ..] = &arguments[..] else {
         eprintln!(
-            "usage: measure bodies PROGRAM GIGABYTES | measure requests PROGRAM COUNT | measure peers PROGRAM \
-             SECONDS ROUNDS PEERS [PAGE]"
+            "usage: measure bodies PROGRAM GIGABYTES | measure requests PROGRAM COUNT PROVIDERS MAPPINGS | \
+             measure peers PROGRAM SECONDS ROUNDS PEERS [PAGE]"
         );
         return ExitCode::from(2);
     };
-    if let ("peers", [rounds, folder, page @ ..]) = (what.as_str(), peers) {
+    if let ("peers", [rounds, folder, page @ ..]) = (what.as_str(), more) {
         let plan = peers::Plan {
             proxy: program.into(),
             seconds: count.parse().expect("a number"),
@@ -239,8 +282,16 @@ async fn main() -> ExitCode {
     let count: usize = count.parse().expect("a number");
     let (provider, engine, files) = (StandInProvider::start().await, swallow().await, ProxyFiles::new());
     let config = stand_in_config(&files, &provider, &[&format!("http://{engine}")]);
+    let mut others = Vec::new();
+    let mut config = config;
+    if let [providers, mappings] = more {
+        for _ in 1..providers.parse::<usize>().expect("a number") {
+            others.push(StandInProvider::start().await);
+        }
+        config = crowd(&config, &others, mappings.parse().expect("a number"));
+    }
     let (proxy, address) = start(Path::new(program), &files, &config).await;
-    let token = provider.token("write:app-logs-* read:logs-*");
+    let token = provider.token(SCOPES);
     let client = Client::new(address, &files.ca()).with_token(&token);
     // The first requests may come before the provider's keys and the engine's health are known.
     let until = Instant::now() + START_LIMIT;
@@ -250,6 +301,6 @@ async fn main() -> ExitCode {
     }
     match what.as_str() {
         "bodies" => bodies(&proxy, &client, &token, count as u64).await,
-        _ => requests(&proxy, &client, count).await,
+        _ => requests(&proxy, &provider, &client, count).await,
     }
 }

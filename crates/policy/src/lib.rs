@@ -39,6 +39,7 @@
 mod cache;
 mod decide;
 mod fault;
+mod named;
 mod names;
 mod pieces;
 mod reach;
@@ -48,6 +49,7 @@ mod slice;
 
 pub use decide::{Asker, Circumstances, Decision, Kind, Wish};
 pub use fault::{Fault, Place};
+pub use named::Named;
 pub use names::operations_like;
 pub use pieces::comments;
 pub use set::{PolicySet, Source};

@@ -21,7 +21,7 @@ const APPLIES: &str = "appliesTo {
 }";
 
 /// Types of which a request can be for several, or all, with the types that stand for what may be touched beside what lies inside.
-const TWINS: [(EntityType, EntityType); 3] = [
+pub(crate) const TWINS: [(EntityType, EntityType); 3] = [
     (EntityType::Index, EntityType::IndexReach),
     (EntityType::ResourceType, EntityType::ResourceTypeReach),
     (EntityType::Workspace, EntityType::WorkspaceReach),

@@ -1,3 +1,5 @@
+mod changes;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 

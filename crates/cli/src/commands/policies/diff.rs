@@ -44,14 +44,17 @@ pub(super) fn run(ui: Ui, arguments: &Diff) -> Result<()> {
     let questions = made_up(&old.named().and(new.named()), Timestamp::now());
     let total = questions.len();
     questions.iter().take(MOST).for_each(&mut compare);
-    let mut text = differences.told();
-    if differences.is_empty() {
-        text = "✅ nothing that was asked is decided otherwise".to_owned();
-    }
+    let mut lines = vec![if differences.is_empty() {
+        "✅ nothing that was asked is decided otherwise".to_owned()
+    } else {
+        differences.told()
+    }];
     let made_up = counted(total.min(MOST), "question made up", "questions made up");
-    text.push_str(&format!("\n·  asked: {made_up}, {}", counted(counts.asked, "recorded request", "recorded requests")));
+    let recorded = counted(counts.asked, "recorded request", "recorded requests");
+    lines.push(format!("·  asked: {made_up}, {recorded}"));
     if total > MOST {
-        text.push_str(&format!("\n⚠️  {} more could have been made up from what these policies name", total - MOST));
+        lines
+            .push(format!("⚠️  {} more could have been made up from what these policies name", total - MOST));
     }
     let value = json!({
         "made_up": total.min(MOST),
@@ -60,7 +63,7 @@ pub(super) fn run(ui: Ui, arguments: &Diff) -> Result<()> {
         "left_out": total.saturating_sub(MOST),
         "differences": differences.value(),
     });
-    ui.result(&value, &text)?;
+    ui.result(&value, &lines.join("\n"))?;
     simulate::end(&differences, *exit_code)
 }
 
@@ -80,7 +83,13 @@ fn made_up(named: &Named, now: Timestamp) -> Vec<Question> {
                 for on in resources.iter().filter(|on| suits(operation, on)) {
                     let context = Context { cluster: (*cluster).to_owned(), ..Context::usual(&who, now) };
                     let wants = vec![(*main, on.clone())];
-                    questions.push(Question { who: who.clone(), operation: (*operation).to_owned(), main: *main, wants, context });
+                    questions.push(Question {
+                        who: who.clone(),
+                        operation: (*operation).to_owned(),
+                        main: *main,
+                        wants,
+                        context,
+                    });
                 }
             }
         }
@@ -122,7 +131,10 @@ fn resources(named: &Named) -> Vec<Resource> {
     let dashboards = [None].into_iter().chain(named.workspaces.iter().map(|name| Some(name.as_str().into())));
     resources.extend(dashboards.map(|workspace| Resource::Dashboards { workspace }));
     resources.extend(
-        named.types.iter().map(|kind| Resource::SavedObject { kind: Some(kind.as_str().into()), workspace: None }),
+        named
+            .types
+            .iter()
+            .map(|kind| Resource::SavedObject { kind: Some(kind.as_str().into()), workspace: None }),
     );
     resources
 }
@@ -154,7 +166,9 @@ fn operations(named: &Named) -> Vec<(&'static str, Action)> {
 fn suits(operation: &str, on: &Resource) -> bool {
     let mut known = rest::operations().iter().filter(|known| known.name == operation);
     known.any(|known| match on {
-        Resource::Index(_) => !matches!(known.place, Place::Cluster | Place::Plugin(_) | Place::Greeting | Place::Dashboards),
+        Resource::Index(_) => {
+            !matches!(known.place, Place::Cluster | Place::Plugin(_) | Place::Greeting | Place::Dashboards)
+        }
         Resource::Cluster => known.place == Place::Cluster,
         Resource::Plugin(name) => known.place == Place::Plugin(name),
         // They are asked about by their action alone.

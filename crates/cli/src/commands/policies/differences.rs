@@ -54,7 +54,8 @@ impl Differences {
     pub(super) fn told(&self) -> String {
         let line = |((allowed, question), difference): (&(bool, String), &Difference)| {
             let mark = if *allowed { "🔓 becomes allowed" } else { "🔒 becomes refused" };
-            let times = if difference.times > 1 { format!(" ({} times)", difference.times) } else { String::new() };
+            let times =
+                if difference.times > 1 { format!(" ({} times)", difference.times) } else { String::new() };
             format!("{mark}: {}{times}\n   {}", printable(question), printable(&difference.said))
         };
         let mut lines: Vec<String> = self.0.iter().take(SHOWN).map(line).collect();

@@ -21,8 +21,9 @@ pub(super) fn run(ui: Ui, arguments: &ExplainRequest) -> Result<()> {
         None => (arguments.target.as_str(), None),
     };
     let method = arguments.method.to_ascii_uppercase();
-    let ask = rest::classify(&method, path, query)
-        .map_err(|refusal| Error::usage(format!("the proxy refuses {method} {}: {refusal}", printable(path))))?;
+    let ask = rest::classify(&method, path, query).map_err(|refusal| {
+        Error::usage(format!("the proxy refuses {method} {}: {refusal}", printable(path)))
+    })?;
     let question = Question {
         who: who(arguments),
         operation: ask.operation.name.to_owned(),

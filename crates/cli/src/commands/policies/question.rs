@@ -107,7 +107,9 @@ impl Question {
         let on: Vec<String> = self
             .wants
             .iter()
-            .map(|(action, on)| if *action == self.main { on.to_string() } else { format!("{on} ({action})") })
+            .map(
+                |(action, on)| if *action == self.main { on.to_string() } else { format!("{on} ({action})") },
+            )
             .collect();
         format!("{}, {} on {}", self.who.told(), self.operation, on.join(", "))
     }

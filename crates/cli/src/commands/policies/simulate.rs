@@ -27,16 +27,21 @@ pub(super) fn run(ui: Ui, arguments: &Simulate) -> Result<()> {
         None => elsewhere += 1,
     })?;
     let asked = counts.asked - elsewhere;
-    let mut text = differences.told();
-    if differences.is_empty() {
-        text = format!("✅ {}", counted(asked, "recorded request is decided as it was", "recorded requests are decided as they were"));
-    }
+    let mut lines = vec![if differences.is_empty() {
+        let same = ("recorded request is decided as it was", "recorded requests are decided as they were");
+        format!("✅ {}", counted(asked, same.0, same.1))
+    } else {
+        differences.told()
+    }];
     if elsewhere > 0 {
-        text.push_str(&format!("\n·  {}", counted(elsewhere, "was refused before policies count", "were refused before policies count")));
+        let refused = ("was refused by another layer", "were refused by another layer");
+        lines.push(format!("·  {}", counted(elsewhere, refused.0, refused.1)));
     }
     if counts.incomplete > 0 {
         let incomplete = counted(counts.incomplete, "record does not hold", "records do not hold");
-        text.push_str(&format!("\n⚠️  {incomplete} all that policies are asked by, such as every one of very many indices"));
+        lines.push(format!(
+            "⚠️  {incomplete} all that policies are asked by, such as every one of very many indices"
+        ));
     }
     let value = json!({
         "asked": asked,
@@ -44,7 +49,7 @@ pub(super) fn run(ui: Ui, arguments: &Simulate) -> Result<()> {
         "incomplete": counts.incomplete,
         "differences": differences.value(),
     });
-    ui.result(&value, &text)?;
+    ui.result(&value, &lines.join("\n"))?;
     end(&differences, *exit_code)
 }
 

@@ -76,6 +76,11 @@ impl Display for Refusal {
 impl Chromium {
     /// Starts driver and browser.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With these command line flags besides.
+    pub async fn start_with(more: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         let mut command = Command::new("chromedriver");
         command.arg("--port=0");
@@ -91,7 +96,8 @@ impl Chromium {
         ready.await.map_err(|error| error.to_string()).expect("ChromeDriver tells its port");
         let base = format!("http://127.0.0.1:{}/session", port.expect("it was told"));
         let profile = format!("--user-data-dir={}", folder.path().join("profile").display());
-        let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
+        let flags: Vec<&str> =
+            FLAGS.into_iter().chain([profile.as_str()]).chain(more.iter().copied()).collect();
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "acceptInsecureCerts": true,
             "goog:chromeOptions": {"args": flags},

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up fails with its reason")]
 
 mod attacks;
+mod chromium;
 mod device;
 mod replicas;
 mod world;

@@ -7,7 +7,7 @@ use e2e::{Browser, Client, Page, Real, RealConfig, Reply, RunningProxy};
 use http::{Method, StatusCode};
 use oauth::CodeVerifier;
 use serde_json::{Value, json};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 /// What the proxy calls itself in the tests.
 pub(crate) const PUBLIC_URL: &str = "https://localhost:8443";
@@ -223,5 +223,10 @@ pub(crate) fn error_of(reply: &Reply) -> String {
 pub(crate) fn sent_back(page: &Page, redirect_uri: &str) -> Value {
     let address = page.address.as_str();
     assert!(address.starts_with(&format!("{redirect_uri}?")), "{address}: {}", page.html);
-    Value::Object(page.address.query_pairs().map(|(name, value)| (name.into_owned(), json!(value))).collect())
+    sent_back_to(&page.address)
+}
+
+/// The parameters of the address at the client that a browser was sent to.
+pub(crate) fn sent_back_to(address: &Url) -> Value {
+    Value::Object(address.query_pairs().map(|(name, value)| (name.into_owned(), json!(value))).collect())
 }

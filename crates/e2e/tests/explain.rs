@@ -234,7 +234,56 @@ async fn the_trail_holds_what_policies_are_asked_by() {
         record["needs"].as_array().unwrap().iter().map(|need| need.as_str().unwrap()).collect();
     needs.sort_unstable();
     assert_eq!(needs, ["read logs-1", "write logs-2"]);
+    let body = json!({"source": {"index": "logs-pii-1"}, "dest": {"index": "logs-2"}}).to_string();
+    client.send(Method::POST, "/_reindex", &headers, Bytes::from(body)).await;
+    let needs = world.proxy.last_audit().await["needs"].to_string();
+    assert!(needs.contains("read logs-pii-1"), "what was refused is there, too: {needs}");
     client.get("/secret/_search").await;
     let record = world.proxy.last_audit().await;
     assert_eq!((&record["needed_scope"], record.get("needs")), (&json!("read:secret"), None));
+}
+
+/// What `opensearch-auth policy simulate` finds in the trail so far, about the policies in this file.
+async fn simulated(world: &StandIns, policies: &str) -> (bool, Value) {
+    world.proxy.audit().await;
+    let files = world.proxy.files();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_opensearch-auth-under-test"))
+        .args(["policy", "simulate", "--exit-code", "--output", "json", "--audit"])
+        .args([files.path("audit.log"), files.path(policies)])
+        .output()
+        .await
+        .unwrap();
+    (output.status.success(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn the_trail_is_decided_again_as_it_was() {
+    let world = world(CONFIG).await;
+    let client = caller(&world, "ann", "logs.reader write:logs-* read:* monitor:cluster");
+    let json = [("content-type", "application/json")];
+    let lines = [("content-type", "application/x-ndjson")];
+    let bulk =
+        "{\"index\":{\"_index\":\"logs-2\"}}\n{}\n{\"delete\":{\"_index\":\"logs-pii-1\",\"_id\":\"1\"}}\n";
+    let reindex = json!({"source": {"index": "logs-pii-1"}, "dest": {"index": "logs-2"}}).to_string();
+    for path in ["/logs-1/_search", "/logs-pii-1/_search", "/logs-*/_search", "/_cluster/health", "/"] {
+        client.get(path).await;
+    }
+    client.send(Method::POST, "/_bulk", &lines, Bytes::from_static(bulk.as_bytes())).await;
+    client.send(Method::POST, "/_reindex", &json, Bytes::from(reindex)).await;
+    caller(&world, "bob", "").get("/logs-1/_search").await;
+    let (same, found) = simulated(&world, "p.cedar").await;
+    assert!(same, "{found}");
+    assert_eq!((&found["asked"], &found["refused_elsewhere"]), (&json!(7), &json!(1)));
+
+    world.proxy.files().write("open.cedar", "permit(principal, action, resource);");
+    let (same, found) = simulated(&world, "open.cedar").await;
+    assert!(!same);
+    let mut operations: Vec<_> = found["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["operation"].as_str().unwrap())
+        .collect();
+    operations.sort_unstable();
+    assert_eq!(operations, ["bulk", "reindex", "search", "search"], "{found}");
 }

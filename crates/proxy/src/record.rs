@@ -38,6 +38,8 @@ pub struct Entry {
     action: Option<&'static str>,
     refusal: Option<(&'static str, &'static str)>,
     findings: Option<Arc<Findings>>,
+    /// What exactly was refused.
+    refused_need: Option<Need>,
     judge: Option<Judge>,
     /// Becomes the explanation of the decision, where those are kept.
     draft: Option<Box<Draft>>,
@@ -75,6 +77,7 @@ impl Entry {
             action: None,
             refusal: None,
             findings: None,
+            refused_need: None,
             judge: None,
             draft,
             request: None,
@@ -225,8 +228,13 @@ impl Entry {
 
     /// What exactly was refused.
     pub fn because(&mut self, because: Because<'_>) {
-        if let Because::Scope(denial) = because {
-            self.note(|record| record.needed_scope = Some(denial.would_allow.to_string()));
+        match because {
+            Because::Scope(denial) => {
+                self.note(|record| record.needed_scope = Some(denial.would_allow.to_string()));
+                self.refused_need = Some(denial.need.clone());
+            }
+            Because::Policy(denial) => self.refused_need = Some(denial.need.clone()),
+            Because::Other => {}
         }
         if let Some(draft) = &mut self.draft {
             draft.because(because);
@@ -311,7 +319,9 @@ impl Drop for Entry {
             let known = record.targets.clone();
             let found = findings.targets();
             record.targets.extend(found.into_iter().filter(|target| !known.contains(target)));
-            add_needs(&mut record, known, &findings.noted());
+            let mut found = findings.noted();
+            found.extend(self.refused_need.take());
+            add_needs(&mut record, known, &found);
         }
         let outcome = self.judge.as_ref().map(Judge::outcome);
         if let Some(outcome) = &outcome {

@@ -322,7 +322,8 @@ pub struct Cluster {
     pub health: Health,
     /// Read request bodies for the indices that they name (`_bulk`, `_msearch`, `_mget`, query bodies, SQL and PPL), so
     /// that such requests are judged by what they touch. Off, routes whose targets stand in the body need their action
-    /// over `*`, and the bodies of other requests are passed on unread, left to the engine's own roles.
+    /// over `*`, and the bodies of other requests are passed on unread, left to the engine's own roles. Those of managed
+    /// tokens are always read, since no role of the engine knows what was granted of their owner's scopes.
     #[serde(default = "defaults::yes")]
     pub read_bodies: bool,
     /// Send a request that only looks, and asks for more than its token holds, as the request for what the token holds: under

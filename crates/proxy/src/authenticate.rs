@@ -110,7 +110,9 @@ pub async fn identify(
     source: IpAddr,
 ) -> Result<Authenticated, Box<Unidentified>> {
     match caller(&classified.received.authorization, snapshot, source).await {
-        Ok((principal, token)) => Ok(Authenticated { classified, principal, token }),
+        Ok((principal, token)) => {
+            Ok(Authenticated { classified: classified.asked_by(&principal), principal, token })
+        }
         Err(error) => Err(Box::new(Unidentified { classified, error })),
     }
 }

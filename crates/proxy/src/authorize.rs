@@ -107,7 +107,8 @@ pub fn decide(presented: Presented, policies: PolicyLayer<'_>) -> Result<Authori
             }
             // What a handle stands for cannot be narrowed.
             let narrows = received.destination.is_engine() && received.cluster.narrows() && !uses_handles;
-            let narrower = narrows.then(|| narrow(&received, ask.operation, rights, policies.is_some()));
+            let narrower =
+                narrows.then(|| narrow(&received, ask.operation, &principal, rights, policies.is_some()));
             let Some(Narrower { target, inquiry, allowed }) = narrower.flatten() else {
                 return Err(AuthorizationError::Scope(denial));
             };
@@ -171,6 +172,7 @@ struct Narrower {
 fn narrow(
     received: &Received,
     operation: &'static Operation,
+    caller: &Principal,
     rights: &Rights,
     reads: bool,
 ) -> Option<Narrower> {
@@ -182,7 +184,8 @@ fn narrow(
         None => narrowed.path,
     };
     let target = PathAndQuery::try_from(target).ok()?;
-    let mut inquiry = classify::inquire(received, &target).ok()?;
+    let mut inquiry =
+        classify::inquire(received, &target, classify::has_bodies_read(caller, received)).ok()?;
     if inquiry.operation.name != operation.name {
         return None;
     }

@@ -180,7 +180,8 @@ impl Proxy {
         if let Some(service) = snapshot.token_service().filter(|_| token_api::owns(request.uri().path())) {
             // Boxed, like the other long ways of few requests: every request's future has room for its longest way.
             let source = peer.address.ip();
-            return Box::pin(token_api::answer(service, &snapshot, source, request, entry, &self.metrics)).await;
+            return Box::pin(token_api::answer(service, &snapshot, source, request, entry, &self.metrics))
+                .await;
         }
         if let Some(response) = wellknown_answer(&snapshot, &request, &mut entry) {
             return respond_own(response, entry);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
 
+mod bodies;
 mod described;
 mod documented;
 mod end;

@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use super::{pages, reason_of};
 use crate::{
-    authenticate::AuthenticationError, headers::text_value, intake::REQUEST_ID, record::Entry,
+    authenticate::AuthenticationError,
+    headers::text_value,
+    intake::REQUEST_ID,
+    record::Entry,
     respond::{DECISION_ID, ResponseBody},
 };
 

@@ -112,6 +112,9 @@ pub(crate) enum Command {
     /// Tokens of the providers that shall count no more, though they have not ended.
     #[command(subcommand)]
     Revocations(tokens::Revocations),
+    /// What people allow programs at the proxy's page of consent.
+    #[command(subcommand)]
+    Consents(tokens::Consents),
     /// Tokens that wait for approval.
     #[command(subcommand)]
     Requests(tokens::Requests),

@@ -74,6 +74,7 @@ async fn command(app: &App, command: Command) -> Result<()> {
         Command::RotateToken(arguments) => tokens::rotate(app, &arguments).await,
         Command::ReviewTokens(filter) => tokens::review(app, &filter).await,
         Command::Revocations(revocations) => tokens::revocations(app, &revocations).await,
+        Command::Consents(consents) => tokens::consents(app, &consents).await,
         Command::Requests(requests) => tokens::requests(app, &requests).await,
         Command::Explain(arguments) => explain::run(app, &arguments).await,
         Command::Policy(policy) => policies::run(app.ui, &policy),

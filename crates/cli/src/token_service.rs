@@ -86,7 +86,7 @@ impl TokenService {
         // Whatever else stands there would be another path.
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err(Error::usage(format!("`{}` is no id", printable(id)))
-                .cure("an id begins with tok_ or rev_; the lists show them"));
+                .cure("an id begins with tok_, rev_ or con_; the lists show them"));
         }
         Ok(self.at(&format!("{before}{id}{after}")))
     }

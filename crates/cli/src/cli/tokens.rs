@@ -252,6 +252,18 @@ pub(crate) struct RevocationsAdd {
     pub(crate) reason: Option<String>,
 }
 
+/// The subcommands of `consents`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Consents {
+    /// List what you allowed, or with the scope `monitor:tokens` what anybody did.
+    List,
+    /// Take one back, and revoke the tokens that were issued under it.
+    Withdraw {
+        /// Its id.
+        consent_id: String,
+    },
+}
+
 /// The subcommands of `requests`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Requests {

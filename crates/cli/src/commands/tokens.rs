@@ -1,5 +1,6 @@
 //! The commands about tokens that the proxy issues itself.
 
+mod consents;
 mod create;
 mod list;
 mod requests;
@@ -9,6 +10,7 @@ mod revoke;
 mod rotate;
 mod view;
 
+pub(super) use consents::consents;
 pub(super) use create::create;
 pub(super) use list::{list, show};
 pub(super) use requests::requests;

@@ -65,6 +65,18 @@ fn revocation() -> Value {
     })
 }
 
+fn consent(withdrawn: bool) -> Value {
+    let ann = json!({"subject": "4711", "user": "ann"});
+    let mut consent = json!({
+        "consent_id": "con_a", "person": ann, "client_id": "web-agent", "scopes": ["read:logs-*"], "clusters": [],
+        "lifetime": 3600, "given_at": "2026-01-02T00:00:00Z",
+    });
+    if withdrawn {
+        consent["withdrawn"] = json!({"at": "2026-01-03T00:00:00Z", "by": ann});
+    }
+    consent
+}
+
 fn issued(status: &str) -> Answer {
     json(
         200,
@@ -99,6 +111,7 @@ fn answer(seen: &Seen) -> Answer {
                 {"reason": "unused", "since": "2026-01-02T00:00:00Z"}, {"reason": "over_broad", "scope": "admin:*"},
             ]}]}),
         ),
+        ("GET", "/oauth/consents") => json(200, &json!({"consents": [consent(false), consent(true)]})),
         ("GET", "/oauth/revocations") => json(200, &json!({"revocations": [revocation()]})),
         ("POST", "/oauth/revocations") => json(201, &revocation()),
         ("POST", "/oauth/tokens/revoke") => {

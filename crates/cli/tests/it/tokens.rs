@@ -401,3 +401,16 @@ async fn a_client_looks_after_its_tokens() {
     let said = home.run(&list).await.failed(1);
     assert!(said.contains("give the client the scope monitor:tokens"), "{said}");
 }
+
+#[tokio::test]
+async fn what_was_allowed_is_listed_and_taken_back() {
+    let (service, home) = prepared().await;
+    let line = "con_a  web-agent  read:logs-*  for ann, since 2026-01-02T00:00:00Z";
+    let expected = format!("{line}\n{line}  withdrawn 2026-01-03T00:00:00Z by ann\n");
+    assert_eq!(home.run(&["consents", "list"]).await.ok(), expected);
+    let told = home.run(&["consents", "withdraw", "con_a"]).await.ok();
+    assert_eq!(told, "✅ Consent withdrawn, and the tokens under it are revoked\n");
+    let asked = last(&service);
+    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("DELETE", "/oauth/consents/con_a"));
+    home.run(&["consents", "withdraw", "../tokens"]).await.failed(2);
+}

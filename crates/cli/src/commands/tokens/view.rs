@@ -97,7 +97,7 @@ pub(super) fn party(party: &Value) -> String {
     names.map_or_else(|| "-".to_owned(), printable)
 }
 
-fn list(values: &Value) -> String {
+pub(super) fn list(values: &Value) -> String {
     let texts: Vec<String> =
         values.as_array().into_iter().flatten().filter_map(Value::as_str).map(printable).collect();
     if texts.is_empty() { "-".to_owned() } else { texts.join(", ") }

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::process::Stdio;
 
 use e2e::{Browser, Real};
@@ -97,6 +98,11 @@ impl Person {
                 },
             }],
         })
+    }
+
+    /// The home folder.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     pub(crate) fn client_id(&self) -> &str {

@@ -1,5 +1,8 @@
 use e2e::{Real, RealConfig};
-use serde_json::Value;
+use http::{Method, StatusCode};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey};
+use serde_json::{Value, json};
 
 use crate::person::Person;
 
@@ -112,4 +115,49 @@ async fn what_somebody_else_must_approve() {
     assert!(bob.run(&["show-token", id]).await.ok().contains("as agreed"));
     bob.leave().await;
     alice.leave().await;
+}
+
+#[tokio::test]
+async fn a_service_that_signs_looks_after_its_tokens_without_a_secret() {
+    let real = Real::start(&config("")).await;
+    let person = Person::new(&real).await;
+    let keycloak = &real.testbed.keycloak;
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let pem = person.home().join("key.pem");
+    std::fs::write(&pem, key.serialize_pem()).unwrap();
+    let key = EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).unwrap();
+    let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap()).unwrap();
+    jwk["use"] = json!("sig");
+    let id = format!("signing-{}", person.client_id());
+    let client = json!({
+        "clientId": id, "publicClient": false, "serviceAccountsEnabled": true, "standardFlowEnabled": false,
+        "clientAuthenticatorType": "client-jwt",
+        "attributes": {"use.jwks.string": "true", "jwks.string": json!({"keys": [jwk]}).to_string()},
+        "defaultClientScopes": ["basic", "opensearch-audience", "read:logs-*"],
+    });
+    let clients = "/realms/opensearch/clients";
+    let (status, answer) = keycloak.admin(&Method::POST, clients, Some(&client)).await.unwrap();
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+
+    let proof = ["--client-key", pem.to_str().unwrap()];
+    let create =
+        ["create-token", "--client-id", &id, "--scopes", "read:logs-*", "--provider-scopes", "basic"];
+    let told = person.run(&[&create[..], &proof].concat()).await.ok();
+    let (token, secret) = (id_of(&told), secret_of(&told));
+    let logs = ["curl", "/logs-*/_count", "--silent", "--fail"];
+    person.run_with((TOKEN, secret), &logs).await.ok();
+    let as_client =
+        async |command: &[&str]| person.run(&[command, &["--as-client", &id], &proof].concat()).await.ok();
+    assert!(as_client(&["list-tokens"]).await.contains(token));
+    assert!(as_client(&["show-token", token]).await.contains("read:logs-*"));
+    let told = as_client(&["rotate-token", "--token-id", token]).await;
+    let (next, next_secret) = (id_of(&told), secret_of(&told));
+    person.run_with((TOKEN, next_secret), &logs).await.ok();
+    assert_eq!(as_client(&["revoke-token", "--token-id", next]).await, "✅ Token revoked\n");
+    person.run_with((TOKEN, next_secret), &logs).await.failed(22);
+
+    let (_, found) = keycloak.admin(&Method::GET, &format!("{clients}?clientId={id}"), None).await.unwrap();
+    let path = format!("{clients}/{}", found[0]["id"].as_str().unwrap());
+    keycloak.admin(&Method::DELETE, &path, None).await.unwrap();
+    person.leave().await;
 }

@@ -287,3 +287,42 @@ async fn the_trail_is_decided_again_as_it_was() {
     operations.sort_unstable();
     assert_eq!(operations, ["bulk", "reindex", "search", "search"], "{found}");
 }
+
+#[tokio::test]
+async fn a_managed_token_is_told_about_itself_only() {
+    let world = world(&format!("{CONFIG}tokens: {{store: {{embedded: {{path: tokens.db}}}}}}\n")).await;
+    let own = world.provider.build_token().claim("sub", "ann").claim("scope", "logs.reader").sign();
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")
+        .append_pair("subject_token_type", "urn:ietf:params:oauth:token-type:access_token")
+        .append_pair("subject_token", &own)
+        .append_pair("scope", "read:logs-1")
+        .finish();
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let issued = world.anonymous().send(Method::POST, "/oauth/token", &headers, Bytes::from(form)).await;
+    assert_eq!(issued.status, StatusCode::OK, "{}", issued.text());
+    let managed = world.anonymous().with_token(issued.json()["access_token"].as_str().unwrap());
+    let ann = world.anonymous().with_token(own);
+
+    let of_managed = decision_of(&managed.get("/logs-2/_search").await);
+    let told = explained(&managed, &of_managed).await;
+    assert_eq!(
+        (&told["token"]["kind"], &told["token"]["id"]),
+        (&json!("managed"), &issued.json()["token_id"])
+    );
+    assert_eq!(told["scopes"]["held"], json!(["read:logs-1"]));
+    let cure = told["would_allow"][0]["ask"].as_str().unwrap();
+    assert!(cure.contains("for a new token with that scope"), "{cure}");
+    // Whoever had it made sees what became of it; it does not see what they do otherwise.
+    explained(&ann, &of_managed).await;
+    let of_ann = decision_of(&ann.get("/secret/_search").await);
+    assert_eq!(managed.get(&format!("/oauth/decisions/{of_ann}")).await.status, StatusCode::NOT_FOUND);
+    // The service's own refusals are explained, too.
+    let refused = decision_of(&ann.get("/oauth/revocations").await);
+    let told = explained(&ann, &refused).await;
+    assert_eq!(
+        (&told["layer"], &told["request"]["operation"]),
+        (&json!("scope"), &json!("oauth.revocations.list"))
+    );
+    assert!(told["would_allow"][0]["what"].as_str().unwrap().contains("monitor:tokens"), "{told}");
+}

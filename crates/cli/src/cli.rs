@@ -15,6 +15,11 @@ const STYLES: styling::Styles = styling::Styles::styled()
     .placeholder(styling::AnsiColor::Cyan.on_default());
 
 const AFTER: &str = "\
+First steps:
+  opensearch-auth contexts add prod --url https://search.example.com:8443
+  opensearch-auth login
+  opensearch-auth curl '/logs-*/_search?size=1'
+
 Exit codes:
   0  success
   1  the answer is no: refused by the provider or the proxy, a fault found, a question answered with no

@@ -15,7 +15,7 @@ async fn completion_and_manual_pages() {
 #[tokio::test]
 async fn help_tells_the_exit_codes() {
     let help = Home::new().run(&["--help"]).await.ok();
-    for line in ["Exit codes:", "4  login is needed", "NO_COLOR", "~/.opensearch/token"] {
+    for line in ["First steps:", "Exit codes:", "4  login is needed", "NO_COLOR", "~/.opensearch/token"] {
         assert!(help.contains(line), "{line}: {help}");
     }
 }

@@ -71,7 +71,7 @@ impl World {
     }
 
     /// What the command line says about the refusal, for people and for programs.
-    async fn explain(&self, token: &str, reply: &Reply) -> (String, Value) {
+    fn explain(&self, token: &str, reply: &Reply) -> (String, Value) {
         let id = reply.header("x-decision-id");
         // The program waits for the proxy, which runs in this process.
         tokio::task::block_in_place(|| {
@@ -91,7 +91,7 @@ async fn each_layer_is_told_by_the_command_line() {
     let narrow = world.token("langchain-agent", "read:logs-*").await;
     let reply = world.get(&narrow, "/metrics-1/_search").await;
     assert_eq!(reply.code(), "insufficient_scope", "{}", reply.text());
-    let (text, json) = world.explain(&narrow, &reply).await;
+    let (text, json) = world.explain(&narrow, &reply);
     assert!(text.contains("❌ Scopes") && text.contains("would take read:metrics-1"), "{text}");
     assert!(text.contains("the client langchain-agent at the provider keycloak"), "{text}");
     assert!(text.contains("Begin with: #search"), "{text}");
@@ -101,11 +101,11 @@ async fn each_layer_is_told_by_the_command_line() {
     let foreign = tokio::task::block_in_place(|| world.run(&["explain", id], &ops));
     assert_eq!(foreign.status.code(), Some(1), "{}", String::from_utf8_lossy(&foreign.stderr));
     let auditor = world.token("ops", "read:metrics-*").await;
-    world.explain(&auditor, &reply).await;
+    world.explain(&auditor, &reply);
 
     let reply = world.get(&ops, "/logs-pii-1/_search").await;
     assert_eq!(reply.code(), "forbidden_by_policy");
-    let (text, _) = world.explain(&ops, &reply).await;
+    let (text, _) = world.explain(&ops, &reply);
     assert!(
         text.contains("❌ Policies") && text.contains("an exception from `nobody sees personal data`"),
         "{text}"
@@ -113,7 +113,7 @@ async fn each_layer_is_told_by_the_command_line() {
 
     let reply = world.get(&auditor, "/explain-1/_search").await;
     assert_eq!(reply.status, StatusCode::FORBIDDEN, "{}", reply.text());
-    let (text, json) = world.explain(&auditor, &reply).await;
+    let (text, json) = world.explain(&auditor, &reply);
     assert!(text.starts_with("❌ Refused by the engine"), "{text}");
     assert!(text.contains("✅ Identity") && text.contains("❌ Engine"), "{text}");
     let message = json["engine"]["message"].as_str().unwrap();
@@ -123,6 +123,6 @@ async fn each_layer_is_told_by_the_command_line() {
     assert_eq!(world.get(&ops, "/_cluster/health").await.status, StatusCode::OK);
     let reply = world.get(&ops, "/_cluster/health").await;
     assert_eq!(reply.code(), "rate_limited");
-    let (text, _) = world.explain(&ops, &reply).await;
+    let (text, _) = world.explain(&ops, &reply);
     assert!(text.contains("❌ Rate limit") && text.contains("the same request later"), "{text}");
 }

@@ -6,6 +6,7 @@ mod config_check;
 mod contexts;
 mod curl;
 mod documents;
+mod explain;
 mod login;
 mod policies;
 mod program;

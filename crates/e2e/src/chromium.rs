@@ -136,7 +136,7 @@ impl Chromium {
     }
 
     /// What an element shows.
-    pub async fn text(&self, selector: &str) -> String {
+    async fn text(&self, selector: &str) -> String {
         text_of(&self.on(Method::GET, selector, "text", &Value::Null).await)
     }
 

@@ -27,9 +27,10 @@ pub const REFUSED_METHOD: &str = "WIRE-REFUSED";
 
 /// How HTTP/2 opens (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Bytes read and thrown away after a refusal, so that the answer is not lost to a connection reset.
-const DRAIN: usize = 256 * 1024;
-/// How long the end of the client's stream is waited for after the answer to a refusal.
+/// Bytes read and thrown away when a connection is closed while the client sends, so that the answer is not lost to a
+/// connection reset.
+const DRAIN: usize = 4 * 1024 * 1024;
+/// How long the end of the client's stream is waited for then.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection of which only requests with exactly one reading can be read. Writes pass through.
@@ -56,6 +57,8 @@ pub struct Guard<IO> {
     timer: Timer,
     /// The write side is shut down.
     shut: bool,
+    /// So many bytes have been thrown away.
+    drained: usize,
 }
 
 #[derive(Debug)]
@@ -66,10 +69,8 @@ enum State {
     Body(Body),
     /// HTTP/2.
     Transparent,
-    /// A head was refused; so many bytes have been thrown away since.
-    Refused {
-        drained: usize,
-    },
+    /// A head was refused.
+    Refused,
     /// A body was refused.
     Broken(Violation),
     /// The client's stream has ended.
@@ -88,6 +89,7 @@ impl<IO> Guard<IO> {
             heads: 0,
             timer: Timer::default(),
             shut: false,
+            drained: 0,
         }
     }
 
@@ -101,7 +103,7 @@ impl<IO> Guard<IO> {
     /// If the client sent bytes after the head before it had the answer they may have been refused, and are gone.
     pub fn into_parts(self) -> (IO, Bytes) {
         let unread = match self.state {
-            State::Refused { .. } | State::Broken(_) => Bytes::new(),
+            State::Refused | State::Broken(_) => Bytes::new(),
             _ => Bytes::copy_from_slice(self.buffer.unread()),
         };
         (self.io, unread)
@@ -114,7 +116,7 @@ impl<IO> Guard<IO> {
 
     /// What the guard has refused, if anything. Nothing passes after that.
     pub fn refused(&self) -> bool {
-        matches!(self.state, State::Refused { .. } | State::Broken(_))
+        matches!(self.state, State::Refused | State::Broken(_))
     }
 
     fn refuse(&mut self, violation: Violation) {
@@ -124,7 +126,7 @@ impl<IO> Guard<IO> {
         self.buffer = Buffer::default();
         self.buffer.push(substitute.as_bytes());
         self.approved = substitute.len();
-        self.state = State::Refused { drained: 0 };
+        self.state = State::Refused;
     }
 
     /// Lets the part of the body pass that is in the buffer behind the approved bytes.
@@ -169,7 +171,7 @@ impl<IO> Guard<IO> {
                 Err(violation) => self.refuse(violation),
             },
             State::Body(_) if !self.buffer.unread().is_empty() => self.advance_body(),
-            State::Body(_) | State::Transparent | State::Refused { .. } | State::Broken(_) | State::Ended => {
+            State::Body(_) | State::Transparent | State::Refused | State::Broken(_) | State::Ended => {
                 return false;
             }
         }
@@ -232,17 +234,14 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
         }
     }
 
-    /// Throws away what still comes after a refusal. Ready at the end of the stream, or when it was enough.
+    /// Throws away what still comes. Ready at the end of the stream, or when it was enough.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let State::Refused { drained } = &mut self.state else {
-            return Poll::Ready(());
-        };
-        while *drained < DRAIN {
+        while self.drained < DRAIN {
             match ready!(self.buffer.poll_fill(&mut self.io, cx)) {
-                Ok(0) | Err(_) => *drained = DRAIN,
+                Ok(0) | Err(_) => self.drained = DRAIN,
                 Ok(count) => {
                     self.buffer.consume(count);
-                    *drained += count;
+                    self.drained += count;
                 }
             }
         }
@@ -271,7 +270,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guard<IO> {
                 State::Start | State::Head(_) => ready!(this.poll_head(cx))?,
                 State::Body(_) => return this.poll_body(cx, out),
                 State::Transparent => return Pin::new(&mut this.io).poll_read(cx, out),
-                State::Refused { .. } => {
+                State::Refused => {
                     ready!(this.poll_drain(cx));
                     return Poll::Pending;
                 }
@@ -303,8 +302,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
         Pin::new(&mut self.get_mut().io).poll_flush(cx)
     }
 
-    /// Shuts the write side down. After a refusal this also waits a moment for the client to end its side: closing with
-    /// bytes unread resets the connection, and the client may never see the answer (RFC 9112 section 9.6).
+    /// Shuts the write side down. After a refusal, and where a request was answered before its body had come, this also
+    /// waits a moment for the client to end its side: closing with bytes unread resets the connection, and the client may
+    /// never see the answer (RFC 9112 section 9.6).
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.shut {
@@ -312,7 +312,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
             this.shut = true;
             this.timer.stop();
         }
-        if matches!(this.state, State::Refused { .. }) && this.poll_drain(cx).is_pending() {
+        let sending = matches!(this.state, State::Body(_) | State::Refused | State::Broken(_));
+        if sending && this.poll_drain(cx).is_pending() {
             ready!(this.timer.poll(LINGER, cx));
         }
         Poll::Ready(Ok(()))

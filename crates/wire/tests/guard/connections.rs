@@ -73,11 +73,18 @@ async fn the_answer_to_a_refusal_arrives_although_the_client_sends_on() {
 
 #[tokio::test]
 async fn closing_after_a_refusal_waits_for_the_client_and_takes_what_it_sends() {
+    for begun in [&b"GET /\r\n"[..], b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 600000\r\n\r\nbegun"] {
+        closing_waits(begun).await;
+    }
+}
+
+/// Closes where the client has sent no more than `begun` of its request.
+async fn closing_waits(begun: &[u8]) {
     let mut cx = Context::from_waker(Waker::noop());
     let (mut client, mut guard) = guarded(Limits::default());
-    client.write_all(b"GET /\r\n").await.unwrap();
-    let mut substitute = [0; 256];
-    assert!(guard.read(&mut substitute).await.unwrap() > 0);
+    client.write_all(begun).await.unwrap();
+    let mut passed = [0; 256];
+    assert!(guard.read(&mut passed).await.unwrap() > 0);
     guard.write_all(b"refused").await.unwrap();
     let mut shutdown = pin!(guard.shutdown());
     for _ in 0..3 {

@@ -4,7 +4,8 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -158,18 +159,22 @@ fn a_taken_port_is_told_with_its_key() {
 struct Serving {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
+    address: String,
 }
 
 impl Serving {
     fn start(dir: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_opensearch-oauth-proxy"))
             .args(["serve", "--config", &config_of(dir)])
+            .env("NO_COLOR", "1")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program runs");
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut serving = Self { child, log };
-        serving.wait_for("serving");
+        let mut serving = Self { child, log, address: String::new() };
+        let line = serving.wait_for("serving");
+        let (_, after) = line.split_once(" address=").unwrap();
+        serving.address = after.split_whitespace().next().unwrap().to_owned();
         serving
     }
 
@@ -218,4 +223,35 @@ fn signals_reload_and_stop() {
     serving.signal("TERM");
     serving.wait_for("stopped");
     assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_server_that_runs_out_of_file_descriptors_goes_on_when_there_are_some_again() {
+    let dir = folder("127.0.0.1:0");
+    let mut serving = Serving::start(dir.path());
+    let pid = serving.child.id().to_string();
+    // What it has now differs with the number of cores.
+    let most = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() + 20;
+    let limited = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={most}:{most}")]).status();
+    assert!(limited.unwrap().success());
+
+    let connect = || TcpStream::connect(&serving.address).unwrap();
+    let ask = |mut stream: TcpStream| {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    };
+    let first = connect();
+    let others: Vec<TcpStream> = (0..100).map(|_| connect()).collect();
+    serving.wait_for("cannot accept a connection");
+    // Whoever was let in is served meanwhile, and all others after.
+    ask(first);
+    drop(others);
+    ask(TcpStream::connect(&serving.address).unwrap());
+    serving.signal("TERM");
+    serving.wait_for("stopped");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let trail = fs::read_to_string(dir.path().join("audit.log")).unwrap();
+    assert_eq!(trail.lines().count(), 2, "{trail}");
 }

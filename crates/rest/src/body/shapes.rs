@@ -19,7 +19,7 @@ pub(crate) enum Spec {
         /// Whether it is the name that the shape's default would stand in for.
         main: bool,
     },
-    /// Names of indices to come, which a leading `*` reaches even if they begin with a dot.
+    /// Names where a leading `*` reaches those that begin with a dot.
     Patterns(ActionSet),
     /// A name, or a template that becomes one.
     Rendered(ActionSet),

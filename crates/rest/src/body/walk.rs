@@ -234,6 +234,7 @@ impl Walk<'_> {
                 return self.expression(actions, text, Origin::InBody, &mut false);
             }
             (Spec::Patterns(actions), Leaf::Text(text)) => {
+                self.name(true);
                 self.state.hidden = true;
                 return self.expression(actions, text, Origin::InBody, &mut false);
             }
@@ -302,6 +303,7 @@ impl Walk<'_> {
                 self.open_names(actions);
             }
             Spec::Patterns(actions) if !object => {
+                self.name(true);
                 self.state.hidden = true;
                 self.open_names(actions);
             }

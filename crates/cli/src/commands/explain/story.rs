@@ -32,7 +32,8 @@ pub(super) fn tell(explanation: &Explanation) -> String {
             Said::Nothing => "· ",
         };
         let mut lines = lines.iter();
-        let first = lines.next().map_or("not asked", String::as_str);
+        let silent = if said == Said::Nothing { "not asked" } else { "passed" };
+        let first = lines.next().map_or(silent, String::as_str);
         let _ = writeln!(text, "{mark} {:<10} {first}", title(layer));
         for line in lines {
             let _ = writeln!(text, "{:14}{line}", "");

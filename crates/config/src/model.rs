@@ -17,10 +17,10 @@ mod decisions;
 
 pub use self::api_token::{ApiToken, Fallback, TokenAdmin, TokenAdminUser};
 pub use self::authorization::{TokenAuthorization, TokenClient, TokenClientGrant, TokenLogin};
-pub use self::decisions::Decisions;
 pub use self::dashboards::{
     Dashboards, DashboardsHealth, FixedTenant, Tenant, TenantChoice, TenantClaim, TenantMapping,
 };
+pub use self::decisions::Decisions;
 use crate::value::{ByteSize, ClaimPathForm, Duration, MasterSecret, Secret};
 
 mod policies;

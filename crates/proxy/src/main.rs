@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// The allocator of musl has one lock for all threads.
-#[cfg(target_env = "musl")]
+/// What a worker allocates for a request, the audit thread often gives back. The allocator of musl has one lock for all
+/// threads, that of glibc one that is contended then.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

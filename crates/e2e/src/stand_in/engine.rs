@@ -157,6 +157,11 @@ impl StandInEngine {
         self.shared.seen.lock().expect("no test panicked here").clone()
     }
 
+    /// Forgets the requests seen so far, where there are too many to keep.
+    pub fn forget(&self) {
+        self.shared.seen.lock().expect("no test panicked here").clear();
+    }
+
     /// The last request.
     pub fn last(&self) -> SeenRequest {
         self.seen().pop().expect("a request reached the engine")

@@ -2,7 +2,7 @@ use std::{
     collections::HashMap,
     convert::Infallible,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -32,6 +32,8 @@ pub struct StandInProvider {
 struct State {
     key: EncodingKey,
     jwk: Value,
+    /// Published beside it: keys that sign nothing any more.
+    retired: Vec<Value>,
     public_key: String,
     fetches: usize,
     down: bool,
@@ -76,6 +78,7 @@ impl StandInProvider {
         let state = Arc::new(Mutex::new(State {
             key,
             jwk,
+            retired: Vec::new(),
             public_key,
             fetches: 0,
             down: false,
@@ -109,13 +112,24 @@ impl StandInProvider {
         format!("http://{}", self.address)
     }
 
-    /// Replaces the key by a new one with this id.
+    /// Replaces the key by a new one with this id; no other is published any more.
     pub fn rotate(&self, kid: &str) {
+        self.replace_key(kid).retired.clear();
+    }
+
+    /// Signs with a new key with this id, and goes on publishing those before it.
+    pub fn rotate_keeping(&self, kid: &str) {
+        drop(self.replace_key(kid));
+    }
+
+    fn replace_key(&self, kid: &str) -> MutexGuard<'_, State> {
         let (key, jwk, public_key) = new_key(kid);
         let mut state = self.state.lock().expect("no test panicked here");
+        let before = std::mem::replace(&mut state.jwk, jwk);
+        state.retired.push(before);
         state.key = key;
-        state.jwk = jwk;
         state.public_key = public_key;
+        state
     }
 
     /// Answers everything with 503 while `down`.
@@ -234,7 +248,8 @@ fn serve(state: &Mutex<State>, address: SocketAddr, request: &Request<Bytes>) ->
         }
         "/keys" => {
             state.fetches += 1;
-            json!({"keys": [state.jwk]})
+            let keys: Vec<&Value> = std::iter::once(&state.jwk).chain(&state.retired).collect();
+            json!({"keys": keys})
         }
         "/introspect" if state.introspection.is_some() => state.introspection.clone().unwrap_or_default(),
         "/token" => match issue(&state, address, request) {

@@ -1,4 +1,4 @@
-//! What is kept beside tokens: consents, and authorizations under way.
+//! What is kept beside tokens: consents, authorizations under way, and Cedar policies.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
-use crate::{Authorization, AuthorizationState, Consent, Version};
+use crate::{Authorization, AuthorizationState, Consent, PolicyVersion, Version};
 
 /// How long an authorization is kept after its time, so that a code that is used again is known.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
@@ -20,6 +21,8 @@ pub enum Kept {
     Consent(Consent),
     /// What a person is asked for, or has allowed and was not fetched.
     Authorization(Authorization),
+    /// A version of a set of policies.
+    Policies(PolicyVersion),
 }
 
 impl Kept {
@@ -28,6 +31,7 @@ impl Kept {
         match self {
             Self::Consent(consent) => consent.id.as_str(),
             Self::Authorization(authorization) => authorization.id.as_str(),
+            Self::Policies(policies) => policies.key(),
         }
     }
 
@@ -38,6 +42,8 @@ impl Kept {
                 decision.at.checked_add(retention).is_ok_and(|forgotten| forgotten <= now)
             }),
             Self::Authorization(authorization) => now.duration_since(authorization.expires_at) >= REMEMBERED,
+            // Forgotten for newer ones only.
+            Self::Policies(_) => false,
         }
     }
 
@@ -49,6 +55,7 @@ impl Kept {
                 authorization.state,
                 AuthorizationState::Denied { .. } | AuthorizationState::Redeemed { .. }
             ),
+            Self::Policies(_) => false,
         }
     }
 }
@@ -58,16 +65,27 @@ type Versioned = (Arc<Kept>, Version);
 
 /// All that is kept, in memory.
 #[derive(Debug, Default)]
-pub(crate) struct KeptIndex(RwLock<HashMap<Box<str>, Versioned>>);
+pub(crate) struct KeptIndex {
+    all: RwLock<HashMap<Box<str>, Versioned>>,
+    policies: watch::Sender<()>,
+}
 
 impl KeptIndex {
     pub(crate) fn get(&self, key: &str) -> Option<Versioned> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.all.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// Shows it, unless a later version is known already. What has ended stays so, whatever a store tells.
     pub(crate) fn put(&self, kept: Kept, version: Version) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let is_policies = matches!(kept, Kept::Policies(_));
+        self.show(kept, version);
+        if is_policies {
+            self.policies.send_replace(());
+        }
+    }
+
+    fn show(&self, kept: Kept, version: Version) {
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, at)) = all.get_mut(kept.key()) {
             if *at < version {
                 *at = version;
@@ -80,12 +98,17 @@ impl KeptIndex {
         all.insert(kept.key().into(), (Arc::new(kept), version));
     }
 
+    /// Tells when a version of any set of policies is shown.
+    pub(crate) fn watch_policies(&self) -> watch::Receiver<()> {
+        self.policies.subscribe()
+    }
+
     pub(crate) fn remove(&self, key: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.all.write().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// All of it, in no order.
     pub(crate) fn all(&self) -> Vec<Versioned> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.all.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }

@@ -8,7 +8,7 @@
 //! * [`Tokens`] issues, finds, lists, rotates, approves and revokes. It holds everything in memory, so that looking a token up
 //!   costs no I/O, and writes each change through to a [`Store`] before it acknowledges it.
 //! * A [`Consent`] is what a person allowed a client, and an [`Authorization`] how the client gets a token by it. Both are kept as
-//!   tokens are.
+//!   tokens are, and so is each [`PolicyVersion`] of a set of Cedar policies.
 //! * [`EmbeddedStore`] is a file for one proxy, [`OpenSearchStore`] an index that several share.
 //!
 //! Times are given by the caller, so that one request is judged by one clock.
@@ -23,6 +23,7 @@ mod index;
 mod kept;
 mod party;
 mod policy;
+mod policy_version;
 mod record;
 mod review;
 mod revocation;
@@ -41,6 +42,7 @@ pub use id::{AuthorizationId, ConsentId, IdError, RevocationId, TokenId};
 pub use kept::Kept;
 pub use party::Party;
 pub use policy::{Approval, Asked, Field, FieldError, Policies, Policy, PolicyError, Terms};
+pub use policy_version::{PolicyDraft, PolicyVersion};
 pub use record::{Claims, ClaimsTooLarge, Decision, LastUsed, Presented, Record, State, Status, Through};
 pub use review::{Finding, Reason, ReviewRules};
 pub use revocation::{Credential, Revocation, Revoked};

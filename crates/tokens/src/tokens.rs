@@ -4,6 +4,7 @@ mod consent;
 mod follow;
 mod issue;
 mod maintain;
+mod policy;
 mod provider;
 mod revoke;
 mod rotate;
@@ -116,6 +117,17 @@ pub enum TokensError {
     /// Too many at once.
     #[error("too many authorizations are under way: try again later")]
     TooManyAuthorizations,
+    /// Somebody else wrote them meanwhile.
+    #[error("the policies of {set} are at version {current} now: look at them again")]
+    PoliciesChanged {
+        /// The set.
+        set: Box<str>,
+        /// Its version that counts; 0: there is none.
+        current: u32,
+    },
+    /// Policies in so many bytes.
+    #[error("the policies have {0} bytes, and a set can have {max}: write several sets", max = crate::PolicyVersion::MAX_TEXT)]
+    PoliciesTooLong(usize),
     /// No token comes of an authorization.
     #[error(transparent)]
     NotAuthorized(#[from] NotAuthorized),

@@ -206,9 +206,12 @@ pub(crate) fn of_tokens(error: &TokensError) -> Fault {
         | TokensError::AlreadyRotated { .. }
         | TokensError::Full(_)
         | TokensError::OwnerFull(_)
+        | TokensError::PoliciesChanged { .. }
         | TokensError::TooManyConsents(_) => ErrorCode::Conflict,
         TokensError::OwnRequest(_) => ErrorCode::InsufficientScope,
-        TokensError::Text(_) | TokensError::Lifetime => ErrorCode::InvalidRequest,
+        TokensError::Text(_) | TokensError::PoliciesTooLong(_) | TokensError::Lifetime => {
+            ErrorCode::InvalidRequest
+        }
         TokensError::Randomness(_) | TokensError::Store(_) => return Fault::internal(errors::chain(error)),
     };
     Fault::new(code, error.to_string())

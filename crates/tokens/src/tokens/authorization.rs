@@ -212,7 +212,7 @@ impl Inner {
         match self.kept.get(id.as_str()) {
             Some((kept, version)) => match &*kept {
                 Kept::Authorization(authorization) => Ok((authorization.clone(), version)),
-                Kept::Consent(_) => Err(NotAuthorized::Unknown),
+                Kept::Consent(_) | Kept::Policies(_) => Err(NotAuthorized::Unknown),
             },
             None => Err(NotAuthorized::Unknown),
         }

@@ -114,7 +114,7 @@ impl Inner {
         let all = self.kept.all().into_iter();
         let wanted = all.filter_map(|(kept, _)| match &*kept {
             Kept::Consent(consent) if wanted(consent) => Some(consent.clone()),
-            Kept::Consent(_) | Kept::Authorization(_) => None,
+            Kept::Consent(_) | Kept::Authorization(_) | Kept::Policies(_) => None,
         });
         let mut consents: Vec<Consent> = wanted.collect();
         consents.sort_unstable_by(|one, two| (one.given_at, &one.id).cmp(&(two.given_at, &two.id)));
@@ -124,7 +124,7 @@ impl Inner {
     pub(super) fn consent(&self, id: &ConsentId) -> Option<Consent> {
         match &*self.kept.get(id.as_str())?.0 {
             Kept::Consent(consent) => Some(consent.clone()),
-            Kept::Authorization(_) => None,
+            Kept::Authorization(_) | Kept::Policies(_) => None,
         }
     }
 

@@ -6,6 +6,7 @@ mod authorizations;
 mod engine;
 mod lists;
 mod persistence;
+mod policies;
 mod policy;
 mod provider_tokens;
 mod replicas;

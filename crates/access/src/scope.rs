@@ -10,7 +10,7 @@ use crate::text::{is_plain_name, is_scope_character};
 /// A right in the scope grammar: `[cluster/]action:resource`, or `[cluster/]role:<engine role>`.
 ///
 /// Resources: an index pattern (`logs-*`, or `remote:logs-*` for cross-cluster search), `cluster`,
-/// `dashboards`, `dashboards/<workspace>`, `plugin/<name>`, `tokens`, `decisions`.
+/// `dashboards`, `dashboards/<workspace>`, `plugin/<name>`, `tokens`, `decisions`, `policies`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Scope {
@@ -64,16 +64,19 @@ pub enum Governed {
     Tokens,
     /// What was decided about requests, and why: [`Action::Monitor`] sees it.
     Decisions,
+    /// The policies that are edited over HTTP: [`Action::Monitor`] sees them, [`Action::Admin`] also changes them.
+    Policies,
 }
 
 impl Governed {
-    const ALL: [Self; 2] = [Self::Tokens, Self::Decisions];
+    const ALL: [Self; 3] = [Self::Tokens, Self::Decisions, Self::Policies];
 
     /// The resource as it stands in a scope.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
             Self::Decisions => "decisions",
+            Self::Policies => "policies",
         }
     }
 
@@ -84,7 +87,7 @@ impl Governed {
     /// The actions that somebody can have on them.
     const fn actions(self) -> &'static [Action] {
         match self {
-            Self::Tokens => &[Action::Monitor, Action::Admin],
+            Self::Tokens | Self::Policies => &[Action::Monitor, Action::Admin],
             Self::Decisions => &[Action::Monitor],
         }
     }

@@ -1,4 +1,4 @@
-//! Two proxies that share their managed tokens in an index of the real engine.
+//! Two proxies that share their managed tokens, and policies, in an index of the real engine.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
@@ -10,9 +10,9 @@ use transport::client_secret_basic;
 
 const INDEX: &str = ".oauth-tokens-e2e-proxies";
 
-fn store() -> String {
+fn store(index: &str) -> String {
     let secret = "literal:a secret that both proxies have, of 32 bytes or more";
-    format!("tokens:\n  store: {{opensearch: {{cluster: main, index: {INDEX}, secret: {secret:?}}}}}\n")
+    format!("tokens:\n  store: {{opensearch: {{cluster: main, index: {index}, secret: {secret:?}}}}}\n")
 }
 
 async fn outcome(client: &Client, token: &str) -> (u16, String) {
@@ -21,15 +21,15 @@ async fn outcome(client: &Client, token: &str) -> (u16, String) {
     (reply.status.as_u16(), code)
 }
 
-async fn remove_index(real: &Real) {
+async fn remove_index(real: &Real, index: &str) {
     let engine = real.testbed.engine.client().unwrap();
-    let (status, answer) = engine.rest(&Method::DELETE, &format!("/{INDEX}"), None).await.unwrap();
+    let (status, answer) = engine.rest(&Method::DELETE, &format!("/{index}"), None).await.unwrap();
     assert!(status.is_success() || status == 404, "{answer}");
 }
 
 #[tokio::test]
 async fn a_token_of_one_proxy_works_at_the_other_until_either_ends_it() {
-    let config = RealConfig { extra: store(), ..RealConfig::default() };
+    let config = RealConfig { extra: store(INDEX), ..RealConfig::default() };
     let real = Real::start(&config).await;
     let second = real.another(&config).await;
     let (one, two) = (real.anonymous(), Client::new(second.address, &second.ca()));
@@ -68,5 +68,46 @@ async fn a_token_of_one_proxy_works_at_the_other_until_either_ends_it() {
         "after a start, too"
     );
     third.stop().await;
-    remove_index(&real).await;
+    remove_index(&real, INDEX).await;
+}
+
+#[tokio::test]
+async fn policies_written_at_one_proxy_hold_at_the_other() {
+    const INDEX: &str = ".oauth-tokens-e2e-policies";
+    const PATH: &str = "/oauth/policies/company";
+    let extra = format!(
+        "{}mappings:\n  - {{scope: 'read:logs-*', grant: {{scopes: ['read:logs-*', 'admin:policies']}}}}\n\
+         policies:\n  sets:\n    - {{name: company, managed: true}}\n",
+        store(INDEX)
+    );
+    let config = RealConfig { extra, ..RealConfig::default() };
+    let real = Real::start(&config).await;
+    let second = real.another(&config).await;
+    let token = real.testbed.keycloak.token("langchain-agent", "read:logs-*").await.unwrap();
+    let one = real.anonymous().with_token(&token);
+    let two = Client::new(second.address, &second.ca()).with_token(&token);
+    let write = async |at: &Client, tag: &str, policies: &str| {
+        let body = serde_json::json!({"policies": policies}).to_string();
+        let headers = [("content-type", "application/json"), ("if-match", tag)];
+        at.send(Method::PUT, PATH, &headers, Bytes::from(body)).await.status
+    };
+    let search = async |at: &Client| at.get("/logs-*/_search").await.status;
+
+    assert_eq!(search(&one).await, StatusCode::FORBIDDEN, "nothing is written yet");
+    assert_eq!(write(&one, "\"0\"", "permit(principal, action, resource);").await, StatusCode::OK);
+    assert_eq!(search(&one).await, StatusCode::OK, "at once where it was written");
+    eventually("the other proxy follows", async || (search(&two).await == StatusCode::OK).then_some(()))
+        .await;
+
+    let narrower = "permit(principal, action, resource in Index::\"logs-app-*\");";
+    assert_eq!(write(&two, "\"1\"", narrower).await, StatusCode::OK);
+    assert_eq!(search(&two).await, StatusCode::FORBIDDEN);
+    // Whether it has heard of that or not.
+    assert_eq!(write(&one, "\"1\"", "").await, StatusCode::PRECONDITION_FAILED);
+    eventually("the first proxy follows", async || {
+        (search(&one).await == StatusCode::FORBIDDEN).then_some(())
+    })
+    .await;
+    second.stop().await;
+    remove_index(&real, INDEX).await;
 }

@@ -5,6 +5,7 @@
 //! `forbid`. Of several sets each must allow it, so that who writes one gives nothing that another refuses.
 
 mod judge;
+mod managed;
 mod read;
 
 use std::{path::PathBuf, sync::Arc};
@@ -15,17 +16,33 @@ use rest::Need;
 
 pub use self::{
     judge::{Judge, Outcome},
+    managed::{ManagedSet, ManagedStatus, parse},
     read::cedar_files,
 };
 
 /// The policies in force.
 #[derive(Debug)]
 pub struct Policies {
-    sets: Box<[Set]>,
+    sets: Box<[Configured]>,
     ids: PrincipalIds,
 }
 
-/// A set of policies, which decides by itself.
+/// A set of policies of the configuration.
+#[derive(Debug)]
+struct Configured {
+    name: Option<Arc<str>>,
+    mode: PolicyMode,
+    policies: Origin,
+}
+
+/// Where the policies of a set are from.
+#[derive(Debug)]
+enum Origin {
+    Files(Arc<PolicySet>),
+    Managed(Arc<ManagedSet>),
+}
+
+/// A set of policies as it is at one time, which decides by itself.
 #[derive(Clone, Debug)]
 struct Set {
     /// `None` for the only one of a configuration.
@@ -123,10 +140,27 @@ impl Policies {
     fn load(settings: &model::Policies) -> Result<Self, PoliciesError> {
         let mut sets = Vec::new();
         for set in settings.all_sets() {
-            let sources = read::sources(set.files, set.folder)?;
-            let policies = PolicySet::parse_as(set.name, &sources).map_err(PoliciesError::Faults)?;
-            sets.push(Set { name: set.name.map(Arc::from), mode: set.mode, policies: Arc::new(policies) });
+            let policies = if let Some(name) = set.name.filter(|_| set.managed) {
+                Origin::Managed(Arc::new(ManagedSet::empty(name).map_err(PoliciesError::Faults)?))
+            } else {
+                let sources = read::sources(set.files, set.folder)?;
+                let policies = PolicySet::parse_as(set.name, &sources).map_err(PoliciesError::Faults)?;
+                Origin::Files(Arc::new(policies))
+            };
+            sets.push(Configured { name: set.name.map(Arc::from), mode: set.mode, policies });
         }
         Ok(Self { sets: sets.into(), ids: settings.principal_ids })
+    }
+
+    /// The sets as they are now.
+    fn now(&self) -> Box<[Set]> {
+        let now = self.sets.iter().map(|Configured { name, mode, policies }| {
+            let policies = match policies {
+                Origin::Files(policies) => Arc::clone(policies),
+                Origin::Managed(set) => set.policies(),
+            };
+            Set { name: name.clone(), mode: *mode, policies }
+        });
+        now.collect()
     }
 }

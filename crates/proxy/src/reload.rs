@@ -142,7 +142,8 @@ impl Reloader {
             let in_force = self.in_force();
             in_force.differing(&files).iter().any(|path| trusted.contains(path))
         };
-        let snapshot = snapshot::build(loaded.config, policies, Some(&previous), reconnect)?;
+        let mut snapshot = snapshot::build(loaded.config, policies, Some(&previous), reconnect)?;
+        snapshot.follow_policies().await;
         // New providers get a moment to bring their keys, so that the swap does not refuse tokens they vouch for.
         snapshot.prepare().await;
         if let Some(certificate) = &self.certificate {

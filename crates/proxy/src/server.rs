@@ -101,6 +101,7 @@ impl Server {
             .map(|config| Acceptor(TlsAcceptor::from(config)));
         let mut snapshot = snapshot::build(config.clone(), policies, None, false)?;
         snapshot.open_tokens().await?;
+        snapshot.follow_policies().await;
         let tracer = match &config.telemetry.otlp {
             Some(settings) => Tracer::exporting(settings)?,
             None => Tracer::passing(),

@@ -130,6 +130,15 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Puts the policies in force that are kept with the tokens, now and whenever they are written.
+    pub async fn follow_policies(&mut self) {
+        if let (Some(policies), Some(service)) = (&self.policies, &self.token_service)
+            && policies.managed().next().is_some()
+        {
+            self.tasks.push(policies.follow(service.tokens()).await);
+        }
+    }
+
     /// All clusters.
     pub fn clusters(&self) -> &[Arc<Cluster>] {
         &self.clusters

@@ -21,6 +21,7 @@ mod login;
 mod manage;
 mod notify;
 mod pages;
+mod policies;
 mod redeem;
 mod revoke;
 mod route;
@@ -34,7 +35,7 @@ use hyper::body::Incoming;
 use oauth::{ErrorCode, Form, ServerMetadata};
 
 pub(crate) use self::answer::{Answer, Fault, respond};
-use self::{caller::Caller, clients::Clients, intake::Body, route::Operation};
+use self::{caller::Caller, clients::Clients, intake::Body, policies::Replaces, route::Operation};
 pub use self::{
     index::NodesError,
     route::owns,
@@ -147,11 +148,11 @@ pub async fn answer(
 
 async fn run(api: &Api<'_>, request: Request<Incoming>, entry: &mut Entry) -> Result<Answer, Fault> {
     let (parts, incoming) = request.into_parts();
-    let (route, id) = route::find(&parts.method, parts.uri.path())?;
-    let id = id.unwrap_or_default();
+    let (route, named) = route::find(&parts.method, parts.uri.path())?;
+    let (id, version) = (named.id.unwrap_or_default(), named.version.unwrap_or_default());
     // The name of the thing, if it can be one: never what else may stand in its place.
     let named = ["tok_", "rev_", "con_"].iter().any(|prefix| id.starts_with(prefix));
-    entry.asked(route.name, "tokens", if named { vec![id.to_owned()] } else { Vec::new() });
+    entry.asked(route.name, route.operation.of(), if named { vec![id.to_owned()] } else { Vec::new() });
     front::host(&parts.headers, parts.uri.authority(), parts.version)
         .map_err(|error| Fault::new(ErrorCode::InvalidRequest, error.to_string()))?;
     let query = intake::query(parts.uri.query())?;
@@ -181,14 +182,22 @@ async fn run(api: &Api<'_>, request: Request<Incoming>, entry: &mut Entry) -> Re
         _ => {}
     }
     let caller = caller(api, &parts.headers, entry).await?;
-    manage(api, &caller, Asked { operation: route.operation, id, query, body }, entry).await
+    manage(
+        api,
+        &caller,
+        Asked { operation: route.operation, id, version, query, headers: &parts.headers, body },
+        entry,
+    )
+    .await
 }
 
 /// What a known caller asks.
 struct Asked<'r> {
     operation: Operation,
     id: &'r str,
+    version: &'r str,
     query: Form,
+    headers: &'r HeaderMap,
     body: Body,
 }
 
@@ -198,7 +207,8 @@ async fn manage(
     asked: Asked<'_>,
     entry: &mut Entry,
 ) -> Result<Answer, Fault> {
-    let Asked { operation, id, query, body } = asked;
+    let Asked { operation, id, version, query, headers, body } = asked;
+    let of_set = policies::Asked { set: id, version };
     match operation {
         Operation::List => manage::list(api, caller, &query),
         Operation::Show => manage::show(api, caller, id),
@@ -215,6 +225,19 @@ async fn manage(
         Operation::Review => approve::review(api, caller, &query),
         Operation::Consents => consents::list(api, caller),
         Operation::WithdrawConsent => consents::withdraw(api, caller, id, entry).await,
+        Operation::PolicySets => policies::list(api, caller),
+        Operation::ShowPolicies => policies::show(api, caller, of_set),
+        Operation::PolicyVersions => policies::versions(api, caller, of_set),
+        Operation::ShowPolicyVersion => policies::version(api, caller, of_set),
+        Operation::WritePolicies => {
+            let replaces = Replaces::from_headers(caller, headers)?;
+            let request = body.json_within(policies::MAX_BODY).await?;
+            policies::write(api, caller, of_set, replaces, request, entry).await
+        }
+        Operation::RollBackPolicies => {
+            let replaces = Replaces::from_headers(caller, headers)?;
+            policies::roll_back(api, caller, of_set, replaces, body.json().await?, entry).await
+        }
         Operation::Metadata
         | Operation::OpenApi
         | Operation::Issue

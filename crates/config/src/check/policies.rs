@@ -7,6 +7,9 @@ use crate::{
     tree::At,
 };
 
+/// How many sets can be kept in the store of tokens.
+const MAX_MANAGED: usize = 8;
+
 pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
     let Some(policies) = &parts.policies else { return };
     let at = At::default().key("policies");
@@ -18,6 +21,7 @@ pub(super) fn check(parts: &Parts, findings: &mut Semantic<'_, '_>) {
         );
     }
     sets(&at, policies, findings);
+    managed(&at, policies, parts, findings);
     if policies.instead_of_scopes {
         alone(&at, policies, parts, findings);
     }
@@ -66,6 +70,28 @@ fn alone(at: &At, policies: &Policies, parts: &Parts, findings: &mut Semantic<'_
     }
 }
 
+/// What sets need whose policies are kept in the store of tokens.
+fn managed(at: &At, policies: &Policies, parts: &Parts, findings: &mut Semantic<'_, '_>) {
+    let sets = policies.sets.iter().enumerate().filter(|(_, set)| set.managed);
+    for (count, (index, _)) in sets.enumerate() {
+        let at = at.key("sets").index(index).key("managed");
+        if parts.tokens.is_none() {
+            findings.error(
+                &at,
+                "there is no store to keep the policies in",
+                "write `tokens` with a `store`, or name `files`",
+            );
+        }
+        if count == MAX_MANAGED {
+            findings.error(
+                &at,
+                "more sets are `managed` than a store is read with at a start",
+                "keep the policies of some in `files`, or write them into one set",
+            );
+        }
+    }
+}
+
 fn sets(at: &At, policies: &Policies, findings: &mut Semantic<'_, '_>) {
     let list = at.key("sets");
     let alone = !policies.files.is_empty() || policies.folder.is_some();
@@ -89,6 +115,10 @@ fn sets(at: &At, policies: &Policies, findings: &mut Semantic<'_, '_>) {
     for (index, set) in policies.all_sets().into_iter().enumerate() {
         let at = if set.name.is_some() { list.index(index) } else { at.clone() };
         match (set.files, set.folder) {
+            ([], None) if set.managed => {}
+            _ if set.managed => {
+                findings.error(&at, "is `managed` and names files as well", "leave one of them out");
+            }
             ([], Some(_)) | ([_, ..], None) => {}
             ([], None) => {
                 findings.error(&at, "has no policies", "write `files: [agents.cedar]` or `folder: policies`");

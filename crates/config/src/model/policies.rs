@@ -35,7 +35,7 @@ pub struct Policies {
     pub instead_of_scopes: bool,
 }
 
-/// A set of policies, from `files` or a `folder`.
+/// A set of policies, from `files` or a `folder`, or edited over HTTP.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySet {
@@ -49,6 +49,10 @@ pub struct PolicySet {
     /// A folder of which all `*.cedar` are read.
     #[schemars(extend("x-file" = "folder"))]
     pub folder: Option<PathBuf>,
+    /// The policies are kept in the store of `tokens` and edited over HTTP, by whoever has the scope `admin:policies`. Until some are
+    /// written, the set permits nothing.
+    #[serde(default)]
+    pub managed: bool,
     /// Whether what it refuses is refused.
     #[serde(default)]
     pub mode: PolicyMode,
@@ -63,6 +67,8 @@ pub struct PolicySetRef<'p> {
     pub files: &'p [PathBuf],
     /// The folder of its files.
     pub folder: Option<&'p Path>,
+    /// Whether its policies are kept in the store of tokens instead.
+    pub managed: bool,
     /// Whether what it refuses is refused.
     pub mode: PolicyMode,
 }
@@ -72,11 +78,13 @@ impl Policies {
     pub fn all_sets(&self) -> Vec<PolicySetRef<'_>> {
         if self.sets.is_empty() {
             let Self { files, folder, mode, .. } = self;
-            return vec![PolicySetRef { name: None, files, folder: folder.as_deref(), mode: *mode }];
+            let folder = folder.as_deref();
+            return vec![PolicySetRef { name: None, files, folder, managed: false, mode: *mode }];
         }
         let named = self.sets.iter().map(|set| {
-            let PolicySet { name, files, folder, mode } = set;
-            PolicySetRef { name: Some(name.as_str()), files, folder: folder.as_deref(), mode: *mode }
+            let PolicySet { name, files, folder, managed, mode } = set;
+            let (name, folder) = (Some(name.as_str()), folder.as_deref());
+            PolicySetRef { name, files, folder, managed: *managed, mode: *mode }
         });
         named.collect()
     }

@@ -9,6 +9,7 @@ mod end;
 mod issue;
 mod notify;
 mod policy;
+mod policy_sets;
 mod rule;
 mod surroundings;
 mod world;

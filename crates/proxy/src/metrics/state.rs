@@ -15,7 +15,10 @@ use prometheus_client::{
 };
 use transport::ServerCertificate;
 
-use crate::{catalogue, pipeline::Proxy, rate_limits, snapshot::Snapshot, upstream::NodeStatus};
+use crate::{
+    catalogue, pipeline::Proxy, policies::ManagedStatus, rate_limits, snapshot::Snapshot,
+    upstream::NodeStatus,
+};
 
 /// Reads the state of a running proxy.
 #[derive(Debug)]
@@ -33,6 +36,11 @@ struct ProviderLabel {
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ClusterLabel {
     cluster: String,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct SetLabel {
+    set: String,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
@@ -68,6 +76,7 @@ impl Collector for StateCollector {
         let mut scrape = Scrape(encoder);
         scrape.tokens(&snapshot)?;
         scrape.rate_limits(&snapshot)?;
+        scrape.policies(&snapshot)?;
         scrape.providers(&snapshot)?;
         scrape.nodes(&snapshot)?;
         scrape.catalogues(&snapshot)?;
@@ -112,6 +121,20 @@ impl Scrape<'_> {
         let crowded = each(|status| float(status.crowded));
         let help = "Requests of identities for which there was no room, so that they shared a budget";
         self.family("rate_limit_crowded", help, MetricType::Counter, crowded)
+    }
+
+    fn policies(&mut self, snapshot: &Snapshot) -> fmt::Result {
+        let all: Vec<ManagedStatus> =
+            snapshot.policies().into_iter().flat_map(|policies| policies.managed_status()).collect();
+        let each = |value: fn(&ManagedStatus) -> f64| {
+            all.iter().map(move |status| (SetLabel { set: status.set.to_string() }, value(status)))
+        };
+        let version = each(|status| float(status.in_force.into()));
+        let help = "Version in force of the set of policies that is edited over HTTP; 0: none is written";
+        self.family("managed_policies_version", help, MetricType::Gauge, version)?;
+        let behind = each(|status| f64::from(u8::from(status.is_behind)));
+        let help = "1 while a later version cannot be read, so that an earlier one stays in force";
+        self.family("managed_policies_behind", help, MetricType::Gauge, behind)
     }
 
     fn providers(&mut self, snapshot: &Snapshot) -> fmt::Result {

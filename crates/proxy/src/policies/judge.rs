@@ -71,7 +71,7 @@ impl Judge {
             (qualify(name), identity.groups.iter().map(|group| qualify(group).into()).collect());
         let (time, outcome) = (Timestamp::now(), Mutex::default());
         Self(Arc::new(Request {
-            sets: policies.sets.clone(),
+            sets: policies.now(),
             principal,
             cluster,
             operation,

@@ -145,6 +145,9 @@ pub fn build(
         }
         _ => None,
     };
+    if let (Some(policies), Some(before)) = (&policies, previous.and_then(Snapshot::policies)) {
+        policies.take_over(before);
+    }
     let limits = &config.limits;
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),

@@ -1,9 +1,10 @@
 //! Answers and faults of the token service, as responses and as audit records.
 
 use audit::{Decision, Outcome};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use oauth::{ErrorCode, OAuthError};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{pages, reason_of};
 use crate::{
@@ -67,6 +68,12 @@ impl Answer {
         Ok(answer)
     }
 
+    /// With a header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
     /// With a cookie to be set.
     pub(crate) fn with_cookie(mut self, cookie: HeaderValue) -> Self {
         self.headers.append(header::SET_COOKIE, cookie);
@@ -116,10 +123,12 @@ pub(crate) struct Fault {
     layer: &'static str,
     reason: &'static str,
     /// For the operator.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     /// The scope that would do.
     scope: Option<&'static str>,
     status: Option<StatusCode>,
+    /// What is wrong in what was sent, each by itself.
+    faults: Option<Box<Value>>,
     /// Where a person's browser asked.
     in_browser: Option<Box<InBrowser>>,
 }
@@ -159,12 +168,12 @@ impl Fault {
     /// A failure here.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         let description = "the proxy failed; its operator finds the cause in the log";
-        Self { cause: Some(cause.into()), ..Self::new(ErrorCode::ServerError, description) }
+        Self { cause: Some(cause.into().into()), ..Self::new(ErrorCode::ServerError, description) }
     }
 
     /// With what only the operator should read.
     pub(crate) fn because(self, cause: impl Into<String>) -> Self {
-        Self { cause: Some(cause.into()), ..self }
+        Self { cause: Some(cause.into().into()), ..self }
     }
 
     /// What is wrong, in words.
@@ -175,6 +184,11 @@ impl Fault {
     /// With another status than is usual for its code.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status: Some(status), ..self }
+    }
+
+    /// With what is wrong in what was sent, as a list.
+    pub(crate) fn with_faults(self, faults: Value) -> Self {
+        Self { faults: Some(Box::new(faults)), ..self }
     }
 
     /// In a browser: as a page, unless it is told otherwise already.
@@ -235,7 +249,7 @@ impl From<OAuthError> for Fault {
             _ => "request",
         };
         let reason = reason_of(error.code);
-        Self { error, layer, reason, cause: None, scope: None, status: None, in_browser: None }
+        Self { error, layer, reason, cause: None, scope: None, status: None, faults: None, in_browser: None }
     }
 }
 
@@ -322,7 +336,16 @@ fn tell(
 ) -> (StatusCode, Vec<u8>) {
     let Some(browser) = &fault.in_browser else {
         describe(fault, status, allow, headers);
-        return (status, fault.error.body());
+        let body = match &fault.faults {
+            None => fault.error.body(),
+            Some(faults) => {
+                let (code, description) = (fault.error.code.as_str(), fault.error.spoken());
+                json!({"error": code, "error_description": description, "faults": faults})
+                    .to_string()
+                    .into_bytes()
+            }
+        };
+        return (status, body);
     };
     headers.extend(browser.cookie.clone().map(|cookie| (header::SET_COOKIE, cookie)));
     if let Some(redirect) = browser.location.as_deref().and_then(|location| redirect_headers(location).ok()) {

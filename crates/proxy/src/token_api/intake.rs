@@ -39,15 +39,20 @@ impl Body {
         if self.media_type != "application/x-www-form-urlencoded" {
             return Err(refuse("send the parameters as application/x-www-form-urlencoded"));
         }
-        let form = Form::parse(&self.read().await?)?;
+        let form = Form::parse(&self.read(MAX_FORM).await?)?;
         no_token_in(&form)?;
         Ok(form)
     }
 
     /// Reads a JSON object; without a body, an empty one.
     pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, Fault> {
+        self.json_within(MAX_FORM).await
+    }
+
+    /// The same of a body that can be longer, in bytes.
+    pub(crate) async fn json_within<T: DeserializeOwned>(self, longest: usize) -> Result<T, Fault> {
         let media_type = self.media_type.clone();
-        let bytes = self.read().await?;
+        let bytes = self.read(longest).await?;
         if bytes.is_empty() {
             return parse(b"{}");
         }
@@ -57,12 +62,12 @@ impl Body {
         parse(&bytes)
     }
 
-    async fn read(self) -> Result<Bytes, Fault> {
-        let read = Limited::new(self.incoming, MAX_FORM).collect();
+    async fn read(self, longest: usize) -> Result<Bytes, Fault> {
+        let read = Limited::new(self.incoming, longest).collect();
         match tokio::time::timeout(self.patience, read).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                Err(refuse(&format!("the body is longer than {MAX_FORM} bytes")))
+                Err(refuse(&format!("the body is longer than {longest} bytes")))
             }
             Ok(Err(_)) => Err(refuse("the body broke off")),
             Err(_) => Err(refuse("the body did not arrive in time")),

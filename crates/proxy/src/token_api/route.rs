@@ -31,9 +31,28 @@ pub(crate) enum Operation {
     DeviceCode,
     Consents,
     WithdrawConsent,
+    PolicySets,
+    ShowPolicies,
+    WritePolicies,
+    PolicyVersions,
+    ShowPolicyVersion,
+    RollBackPolicies,
 }
 
 impl Operation {
+    /// What it is about, in audit records.
+    pub(crate) fn of(self) -> &'static str {
+        match self {
+            Self::PolicySets
+            | Self::ShowPolicies
+            | Self::WritePolicies
+            | Self::PolicyVersions
+            | Self::ShowPolicyVersion
+            | Self::RollBackPolicies => "policies",
+            _ => "tokens",
+        }
+    }
+
     /// Whether a person sees the answer, in a browser.
     pub(crate) fn is_for_people(self) -> bool {
         matches!(self, Self::Authorize | Self::Callback | Self::Decide | Self::DevicePage | Self::DeviceCode)
@@ -45,7 +64,7 @@ impl Operation {
 pub(crate) struct Route {
     /// The method.
     pub(crate) method: Method,
-    /// The path; `{id}` stands for one segment.
+    /// The path; `{id}` stands for one segment, and so does `{version}` at its end.
     pub(crate) path: &'static str,
     /// What it asks for.
     pub(crate) operation: Operation,
@@ -58,7 +77,7 @@ const fn route(method: Method, path: &'static str, operation: Operation, name: &
 }
 
 /// Everything that is served.
-pub(crate) static ROUTES: [Route; 25] = [
+pub(crate) static ROUTES: [Route; 31] = [
     route(Method::GET, "/.well-known/oauth-authorization-server", Operation::Metadata, "oauth.metadata"),
     route(Method::GET, "/oauth/openapi.json", Operation::OpenApi, "oauth.openapi"),
     route(Method::POST, "/oauth/token", Operation::Issue, "oauth.token.issue"),
@@ -89,6 +108,22 @@ pub(crate) static ROUTES: [Route; 25] = [
     route(Method::POST, "/oauth/device", Operation::DeviceCode, "oauth.device.enter"),
     route(Method::GET, "/oauth/consents", Operation::Consents, "oauth.consents.list"),
     route(Method::DELETE, "/oauth/consents/{id}", Operation::WithdrawConsent, "oauth.consents.withdraw"),
+    route(Method::GET, "/oauth/policies", Operation::PolicySets, "oauth.policies.list"),
+    route(Method::GET, "/oauth/policies/{id}", Operation::ShowPolicies, "oauth.policies.show"),
+    route(Method::PUT, "/oauth/policies/{id}", Operation::WritePolicies, "oauth.policies.write"),
+    route(Method::GET, "/oauth/policies/{id}/versions", Operation::PolicyVersions, "oauth.policies.versions"),
+    route(
+        Method::GET,
+        "/oauth/policies/{id}/versions/{version}",
+        Operation::ShowPolicyVersion,
+        "oauth.policies.version",
+    ),
+    route(
+        Method::POST,
+        "/oauth/policies/{id}/rollback",
+        Operation::RollBackPolicies,
+        "oauth.policies.rollback",
+    ),
 ];
 
 /// Whether a path is the token service's: whatever is below `/oauth/`, served or not.
@@ -96,16 +131,20 @@ pub fn owns(path: &str) -> bool {
     path.starts_with("/oauth/") || path == ROUTES[0].path
 }
 
-/// The route of a request, and the segment that `{id}` stands for.
-pub(crate) fn find<'p>(
-    method: &Method,
-    path: &'p str,
-) -> Result<(&'static Route, Option<&'p str>), OAuthError> {
+/// The segments of a path that placeholders stand for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Named<'p> {
+    pub(crate) id: Option<&'p str>,
+    pub(crate) version: Option<&'p str>,
+}
+
+/// The route of a request, and the segments that its placeholders stand for.
+pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<(&'static Route, Named<'p>), OAuthError> {
     let mut there = false;
     for route in &ROUTES {
-        if let Some(id) = matches(route.path, path) {
+        if let Some(named) = matches(route.path, path) {
             if route.method == *method {
-                return Ok((route, id));
+                return Ok((route, named));
             }
             there = true;
         }
@@ -126,13 +165,20 @@ pub(crate) fn allowed(path: &str) -> String {
     methods.map(|route| route.method.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-#[expect(clippy::option_option, reason = "whether it matches, and what `{id}` stands for if it is there")]
-fn matches<'p>(template: &str, path: &'p str) -> Option<Option<&'p str>> {
+fn matches<'p>(template: &str, path: &'p str) -> Option<Named<'p>> {
     let Some((before, after)) = template.split_once("{id}") else {
-        return (template == path).then_some(None);
+        return (template == path).then_some(Named::default());
     };
-    let id = path.strip_prefix(before)?.strip_suffix(after)?;
-    (!id.is_empty() && !id.contains('/')).then_some(Some(id))
+    let rest = path.strip_prefix(before)?;
+    let (id, version) = match after.strip_suffix("{version}") {
+        None => (rest.strip_suffix(after)?, None),
+        Some(between) => {
+            let (id, version) = rest.split_once(between)?;
+            (id, Some(version))
+        }
+    };
+    let is_segment = |text: &str| !text.is_empty() && !text.contains('/');
+    (is_segment(id) && version.is_none_or(is_segment)).then_some(Named { id: Some(id), version })
 }
 
 #[cfg(test)]
@@ -156,11 +202,17 @@ mod tests {
             ("GET", "/oauth/token", None),
         ];
         for (method, path, expected) in table {
-            let found = find(&method.parse().unwrap(), path).ok().map(|(route, id)| (route.name, id));
+            let found =
+                find(&method.parse().unwrap(), path).ok().map(|(route, named)| (route.name, named.id));
             assert_eq!(found, expected, "{method} {path}");
         }
         assert!(owns("/oauth/x") && owns("/.well-known/oauth-authorization-server"));
         assert!(!owns("/oauth") && !owns("/oauth2/x") && !owns("/.well-known/oauth-protected-resource"));
+        let named = |path| find(&Method::GET, path).ok().map(|(route, named)| (route.name, named));
+        let version = Named { id: Some("company"), version: Some("3") };
+        assert_eq!(named("/oauth/policies/company/versions/3"), Some(("oauth.policies.version", version)));
+        assert_eq!(named("/oauth/policies/company/versions/"), None);
+        assert_eq!(named("/oauth/policies/company/versions/3/4"), None);
         assert_eq!(allowed("/oauth/token/tok_a"), "GET, DELETE");
         assert_eq!(find(&Method::PUT, "/oauth/token").unwrap_err().code, ErrorCode::MethodNotAllowed);
     }

@@ -52,7 +52,9 @@ async fn write(inner: Arc<Inner>, draft: PolicyDraft, replaces: u32) -> Result<P
         .extend(over.iter().map(|(old, version)| Change::Drop { key: old.key().into(), expected: *version }));
     let versions = inner.store.commit(changes).await?;
     let version = versions.first().copied().ok_or(StoreError::Versions)?;
-    over.iter().for_each(|(old, _)| inner.kept.remove(old.key()));
+    for (old, _) in over {
+        inner.kept.remove(old.key());
+    }
     inner.kept.put(kept, version);
     Ok(next)
 }

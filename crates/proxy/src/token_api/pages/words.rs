@@ -37,8 +37,14 @@ pub(super) fn sentence(scope: &Scope) -> String {
             let what = match of {
                 Governed::Tokens => "the tokens of everybody",
                 Governed::Decisions => "what was decided about everybody's requests",
+                Governed::Policies => "the policies that are kept here",
             };
-            format!("{} {what}", if *action == Action::Monitor { "See" } else { "See, end and approve" })
+            let does = match (action, of) {
+                (Action::Monitor, _) => "See",
+                (_, Governed::Policies) => "See and change",
+                _ => "See, end and approve",
+            };
+            format!("{does} {what}")
         }
         Grant::Role(role) => format!("Use the engine role {role}"),
     };
@@ -83,6 +89,7 @@ mod tests {
             ("read:dashboards", "Read Dashboards"),
             ("write:plugin/alerting", "Write to what the plugin alerting keeps"),
             ("monitor:tokens", "See the tokens of everybody"),
+            ("admin:policies", "See and change the policies that are kept here"),
         ] {
             assert_eq!(sentence(&scope.parse().unwrap()), words);
         }

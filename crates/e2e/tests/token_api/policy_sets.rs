@@ -1,0 +1,123 @@
+//! Sets of policies that are edited over HTTP: what is written counts at once, and what is faulty never does.
+
+use bytes::Bytes;
+use e2e::{Client, ProxyFiles, Reply, RunningProxy, StandIns, stand_in_config};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::world::TOKENS;
+
+const SETS: &str = "policies:\n  sets:\n    - {name: company, managed: true}\n";
+const ALL: &str = "@id(\"all\")\npermit(principal, action, resource);\n";
+const NO_PII: &str = "@id(\"all\")\npermit(principal, action, resource);\n@id(\"no pii\")\nforbid(principal, action, resource in Index::\"logs-pii-*\");\n";
+const COMPANY: &str = "/oauth/policies/company";
+
+async fn send(client: &Client, method: Method, path: &str, replaces: Option<u32>, body: Value) -> Reply {
+    let tag = replaces.map(|version| format!("\"{version}\""));
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(tag.as_deref().map(|tag| ("if-match", tag)));
+    client.send(method, path, &headers, Bytes::from(body.to_string())).await
+}
+
+async fn write(client: &Client, replaces: u32, policies: &str) -> Reply {
+    let body = json!({"policies": policies, "comment": "as was agreed"});
+    send(client, Method::PUT, COMPANY, Some(replaces), body).await
+}
+
+/// What becomes of a search of this index.
+async fn search(world: &StandIns, index: &str) -> String {
+    let reply = world.client("read:*").get(&format!("/{index}/_search")).await;
+    if reply.status.is_success() { "ok".to_owned() } else { reply.code() }
+}
+
+#[tokio::test]
+async fn what_is_written_counts_at_once_and_what_is_faulty_never() {
+    let world = StandIns::start_with(&format!("{TOKENS}{SETS}")).await;
+    let admin = world.client("admin:policies");
+    let unwritten = admin.get(COMPANY).await;
+    assert_eq!((unwritten.header("etag"), unwritten.json()["version"].as_u64()), ("\"0\"", Some(0)));
+    assert_eq!(search(&world, "logs-a").await, "not_permitted_by_policy", "until something is written");
+
+    let written = write(&admin, 0, ALL).await;
+    assert_eq!((written.status, written.header("etag")), (StatusCode::OK, "\"1\""), "{}", written.text());
+    assert_eq!(search(&world, "logs-pii-1").await, "ok");
+    assert_eq!(write(&admin, 1, NO_PII).await.status, StatusCode::OK);
+    assert_eq!(search(&world, "logs-pii-1").await, "forbidden_by_policy");
+    assert_eq!(search(&world, "logs-a").await, "ok");
+
+    let faulty =
+        write(&admin, 2, "permit(principal, action == Action::\"serach\",\n  resource);\nforbid(").await;
+    assert_eq!(faulty.status, StatusCode::BAD_REQUEST);
+    let fault = &faulty.json()["faults"][0];
+    assert!(fault["line"].is_u64() && fault["shown"].as_str().unwrap().contains('^'), "{fault}");
+    for (replaces, status) in
+        [(Some(1), StatusCode::PRECONDITION_FAILED), (None, StatusCode::PRECONDITION_REQUIRED)]
+    {
+        let reply = send(&admin, Method::PUT, COMPANY, replaces, json!({"policies": ALL})).await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
+    assert_eq!(search(&world, "logs-pii-1").await, "forbidden_by_policy", "nothing of it changed anything");
+    assert_eq!(world.proxy.metric("managed_policies_version{set=\"company\"}").await, Some(2.0));
+
+    let rollback = json!({"version": 1, "comment": "too narrow"});
+    let restored = send(&admin, Method::POST, &format!("{COMPANY}/rollback"), Some(2), rollback).await;
+    assert_eq!(restored.status, StatusCode::OK, "{}", restored.text());
+    assert_eq!((restored.json()["restored_from"].as_u64(), restored.header("etag")), (Some(1), "\"3\""));
+    assert_eq!(search(&world, "logs-pii-1").await, "ok");
+    let versions = admin.get(&format!("{COMPANY}/versions")).await.json();
+    let numbers: Vec<_> =
+        versions["versions"].as_array().unwrap().iter().map(|version| version["version"].as_u64()).collect();
+    assert_eq!(numbers, [Some(3), Some(2), Some(1)]);
+    assert_eq!(versions["versions"][0]["written"]["reason"], "too narrow");
+    let second = admin.get(&format!("{COMPANY}/versions/2")).await.json();
+    assert_eq!(second["policies"], NO_PII);
+    assert_eq!(admin.get(&format!("{COMPANY}/versions/9")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(admin.get("/oauth/policies/other").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_was_written_outlasts_reloads_and_restarts() {
+    let world = StandIns::start_with(&format!("{TOKENS}{SETS}")).await;
+    let admin = world.client("admin:policies");
+    assert_eq!(write(&admin, 0, NO_PII).await.status, StatusCode::OK);
+    let config = std::fs::read_to_string(world.proxy.config_path()).unwrap();
+    world.proxy.rewrite_config(&format!("{config}# changed\n"));
+    world.proxy.reloader().try_reload().await.unwrap();
+    assert_eq!(search(&world, "logs-pii-1").await, "forbidden_by_policy");
+    assert_eq!(search(&world, "logs-a").await, "ok");
+    // The configuration that was reloaded follows what is written, too.
+    assert_eq!(write(&admin, 1, ALL).await.status, StatusCode::OK);
+    assert_eq!(search(&world, "logs-pii-1").await, "ok");
+    assert_eq!(write(&admin, 2, NO_PII).await.status, StatusCode::OK);
+
+    let StandIns { provider, engine, proxy } = world;
+    let stopped = proxy.stop().await;
+    // A folder of its own, since the first proxy lives on in this process for a moment.
+    let files = ProxyFiles::new();
+    std::fs::copy(stopped.path("tokens.redb"), files.path("tokens.redb")).unwrap();
+    let config = format!("{}{TOKENS}{SETS}", stand_in_config(&files, &provider, &[&engine.url()]));
+    let proxy = RunningProxy::start(files, &config).await;
+    let world = StandIns { provider, engine, proxy };
+    assert_eq!(search(&world, "logs-pii-1").await, "forbidden_by_policy");
+    assert_eq!(search(&world, "logs-a").await, "ok");
+}
+
+#[tokio::test]
+async fn scopes_say_who_sees_and_who_writes() {
+    let world = StandIns::start_with(&format!("{TOKENS}{SETS}")).await;
+    let (nobody, monitor) = (world.client("admin:* admin:tokens"), world.client("monitor:policies"));
+    for path in ["/oauth/policies", COMPANY, "/oauth/policies/company/versions"] {
+        assert_eq!(world.anonymous().get(path).await.status, StatusCode::UNAUTHORIZED);
+        let refused = nobody.get(path).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(refused.header("www-authenticate").contains("monitor:policies"));
+        assert_eq!(monitor.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    for client in [&nobody, &monitor] {
+        let refused = write(client, 0, ALL).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN);
+        assert!(refused.header("www-authenticate").contains("admin:policies"));
+    }
+    let sets = monitor.get("/oauth/policies").await.json();
+    assert_eq!(sets, json!({"sets": [{"set": "company", "version": 0, "in_force": 0}]}));
+}

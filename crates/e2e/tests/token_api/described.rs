@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::world::{basic, exchange, form, issued, passes, search, start};
 
 /// Holds an answer against the published description of its operation.
-fn as_described(document: &Value, name: &str, reply: &Reply) {
+pub(crate) fn as_described(document: &Value, name: &str, reply: &Reply) {
     let operations = document["paths"].as_object().unwrap().values();
     let operation = operations
         .flat_map(|item| item.as_object().unwrap().values())

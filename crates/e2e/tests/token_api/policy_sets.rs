@@ -5,6 +5,7 @@ use e2e::{Client, ProxyFiles, Reply, RunningProxy, StandIns, stand_in_config};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::described::as_described;
 use crate::world::TOKENS;
 
 const SETS: &str = "policies:\n  sets:\n    - {name: company, managed: true}\n";
@@ -40,6 +41,9 @@ async fn what_is_written_counts_at_once_and_what_is_faulty_never() {
 
     let written = write(&admin, 0, ALL).await;
     assert_eq!((written.status, written.header("etag")), (StatusCode::OK, "\"1\""), "{}", written.text());
+    let record = world.proxy.last_audit().await;
+    let told = [&record["operation"], &record["action"], &record["targets"][0], &record["detail"]];
+    assert_eq!(told, ["oauth.policies.write", "policies", "company", "version 1"]);
     assert_eq!(search(&world, "logs-pii-1").await, "ok");
     assert_eq!(write(&admin, 1, NO_PII).await.status, StatusCode::OK);
     assert_eq!(search(&world, "logs-pii-1").await, "forbidden_by_policy");
@@ -120,4 +124,32 @@ async fn scopes_say_who_sees_and_who_writes() {
     }
     let sets = monitor.get("/oauth/policies").await.json();
     assert_eq!(sets, json!({"sets": [{"set": "company", "version": 0, "in_force": 0}]}));
+}
+
+#[tokio::test]
+async fn answers_are_as_the_published_description_says() {
+    let world = StandIns::start_with(&format!("{TOKENS}{SETS}")).await;
+    let (admin, anonymous) = (world.client("admin:policies"), world.anonymous());
+    let document = anonymous.get("/oauth/openapi.json").await.json();
+    let check = |name: &str, reply: &Reply| as_described(&document, name, reply);
+    let rollback = async |replaces, version: u32| {
+        let path = format!("{COMPANY}/rollback");
+        send(&admin, Method::POST, &path, replaces, json!({"version": version})).await
+    };
+    check("oauth.policies.show", &admin.get(COMPANY).await);
+    for (replaces, policies) in [(0, ALL), (0, ALL), (1, "nonsense"), (1, NO_PII)] {
+        check("oauth.policies.write", &write(&admin, replaces, policies).await);
+    }
+    for (replaces, version) in [(Some(2), 1), (Some(2), 1), (Some(3), 9), (None, 1)] {
+        check("oauth.policies.rollback", &rollback(replaces, version).await);
+    }
+    check("oauth.policies.write", &send(&admin, Method::PUT, COMPANY, None, json!({"policies": ALL})).await);
+    check("oauth.policies.write", &send(&admin, Method::PUT, COMPANY, Some(3), json!({})).await);
+    for client in [&admin, &anonymous, &world.client("read:*")] {
+        check("oauth.policies.list", &client.get("/oauth/policies").await);
+        check("oauth.policies.show", &client.get(COMPANY).await);
+        check("oauth.policies.versions", &client.get(&format!("{COMPANY}/versions")).await);
+        check("oauth.policies.version", &client.get(&format!("{COMPANY}/versions/1")).await);
+    }
+    check("oauth.policies.version", &admin.get(&format!("{COMPANY}/versions/none")).await);
 }

@@ -163,3 +163,52 @@ impl Policies {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use tokens::{Decision, EmbeddedStore, Party, PolicyDraft, Settings};
+
+    use super::*;
+
+    async fn write(tokens: &Tokens, replaces: u32, text: &str) {
+        let by = Party {
+            provider: "company".into(),
+            issuer: "https://id.example.com".into(),
+            subject: "alice".into(),
+            client_id: None,
+            user: None,
+        };
+        let written = Decision { at: Timestamp::UNIX_EPOCH, by, reason: None };
+        let draft = PolicyDraft { set: "company".into(), text: text.into(), written, restored_from: None };
+        tokens.write_policies(draft, replaces).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_leaves_what_is_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(&folder.path().join("tokens.redb")).unwrap();
+        let tokens = Tokens::open(Arc::new(store), Settings::default()).await.unwrap();
+        let set = ManagedSet::empty("company").unwrap();
+        let state = || {
+            let ManagedStatus { in_force, is_behind, .. } = set.status();
+            (in_force, is_behind, set.policies().len())
+        };
+        set.refresh(&tokens).await;
+        assert_eq!(state(), (0, false, 0));
+        write(&tokens, 0, "permit(principal, action, resource);").await;
+        set.refresh(&tokens).await;
+        assert_eq!(state(), (1, false, 1));
+        // As of a newer proxy that knows more.
+        write(&tokens, 1, "permit(principal, action == Action::\"divine\", resource);").await;
+        set.refresh(&tokens).await;
+        assert_eq!(state(), (1, true, 1));
+        let under_another_configuration = ManagedSet::empty("company").unwrap();
+        under_another_configuration.take_over(&set);
+        under_another_configuration.refresh(&tokens).await;
+        assert_eq!(under_another_configuration.status().in_force, 1);
+        write(&tokens, 2, "").await;
+        set.refresh(&tokens).await;
+        assert_eq!(state(), (3, false, 0));
+    }
+}

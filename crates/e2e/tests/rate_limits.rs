@@ -239,7 +239,7 @@ async fn a_reload_gives_nothing_anew_under_a_rule_that_stays() {
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(left(&answer), "\"stays\";r=0, \"changes\";r=2");
 
-    world.proxy.rewrite_config(&changed.split("rate_limits:").next().unwrap().to_owned());
+    world.proxy.rewrite_config(changed.split("rate_limits:").next().unwrap());
     world.proxy.reloader().try_reload().await.unwrap();
     let answer = search(&one).await;
     assert_eq!((answer.status, answer.header("ratelimit")), (StatusCode::OK, ""));

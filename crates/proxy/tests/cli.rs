@@ -174,7 +174,7 @@ impl Serving {
         let mut serving = Self { child, log, address: String::new() };
         let line = serving.wait_for("serving");
         let (_, after) = line.split_once(" address=").unwrap();
-        serving.address = after.split_whitespace().next().unwrap().to_owned();
+        after.split_whitespace().next().unwrap().clone_into(&mut serving.address);
         serving
     }
 

@@ -60,7 +60,9 @@ mod tests {
 
     fn heard(coding: Option<&[u8]>, pieces: &[&[u8]]) -> Option<String> {
         let mut words = Words::new(coding)?;
-        pieces.iter().for_each(|piece| words.hear(piece));
+        for piece in pieces {
+            words.hear(piece);
+        }
         words.message()
     }
 

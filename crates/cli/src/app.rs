@@ -8,7 +8,7 @@ use crate::net::{Http, Proxies};
 use crate::output::Ui;
 use crate::provider::{Metadata, refresh};
 use crate::secret::Secret;
-use crate::store::{Config, Context, Home, Session};
+use crate::store::{Config, Context, Home, Kept, Session, Tokens};
 
 /// A token given from outside, for programs that have one of their own.
 const TOKEN_VARIABLE: &str = "OPENSEARCH_AUTH_TOKEN";
@@ -88,28 +88,31 @@ impl App {
             }
             return Ok(Bearer { token: Secret::new(token), expires_at: None, of_client: false });
         }
-        let session = self.fresh(chosen).await?;
-        Ok(Bearer { token: session.access_token, expires_at: session.expires_at, of_client: false })
+        self.fresh(chosen).await
     }
 
-    /// The login of a context with a token that counts for a while. One program at a time asks the provider, since many
+    /// The login's token, one that counts for a while. One program at a time asks the provider, since many
     /// providers take a refresh token only once; the others find what it got.
-    pub(crate) async fn fresh(&self, chosen: &Chosen) -> Result<Session> {
+    async fn fresh(&self, chosen: &Chosen) -> Result<Bearer> {
+        let vault = self.home.vault()?;
         let session = self.session(chosen)?;
         if session.is_fresh(Timestamp::now()) {
-            return Ok(session);
+            let tokens = vault.tokens(&chosen.name, &session).await?;
+            return Ok(Bearer::of_login(&session, tokens));
         }
         let lock = self.home.lock().await?;
         let session = self.session(chosen)?;
+        let place = session.kept.place();
+        let tokens = vault.tokens(&chosen.name, &session).await?;
         let now = Timestamp::now();
         if session.is_fresh(now) {
-            return Ok(session);
+            return Ok(Bearer::of_login(&session, tokens));
         }
-        let Some(token) = session.refresh_token.clone() else {
+        let Some(token) = tokens.refresh_token.clone() else {
             return if session.has_expired(now) {
                 Err(Error::login_needed(format!("the login to `{}` has expired", chosen.name)))
             } else {
-                Ok(session)
+                Ok(Bearer::of_login(&session, tokens))
             };
         };
         let http = self.to_provider(&chosen.context, &session.provider);
@@ -122,28 +125,40 @@ impl App {
             Err(error) => {
                 if error.kind == Kind::LoginNeeded {
                     // It will not be taken a second time either.
-                    let mut sessions = self.home.sessions()?;
-                    if let Some(stored) = sessions.sessions.get_mut(&chosen.name) {
-                        stored.refresh_token = None;
-                    }
-                    lock.write_sessions(&sessions)?;
+                    let left = Tokens { refresh_token: None, ..tokens.clone() };
+                    let mut session = Session { kept: Kept::File(left), ..session.clone() };
+                    vault.settle(&chosen.name, &mut session, place).await?;
+                    lock.write_session(&chosen.name, session)?;
                 }
                 // What is left of the old token is better than nothing.
-                return if session.has_expired(Timestamp::now()) { Err(error) } else { Ok(session) };
+                return if session.has_expired(Timestamp::now()) {
+                    Err(error)
+                } else {
+                    Ok(Bearer::of_login(&session, tokens))
+                };
             }
         };
-        let renewed = Session {
+        let tokens = Tokens {
             access_token: grant.access_token,
-            refresh_token: grant.refresh_token.or(session.refresh_token),
+            refresh_token: grant.refresh_token.or(tokens.refresh_token),
+        };
+        let mut renewed = Session {
+            kept: Kept::File(tokens.clone()),
             scopes: grant.scopes.unwrap_or(session.scopes),
             issued_at: grant.issued_at,
             expires_at: grant.expires_at,
             ..session
         };
-        let mut sessions = self.home.sessions()?;
-        sessions.sessions.insert(chosen.name.clone(), renewed.clone());
-        lock.write_sessions(&sessions)?;
-        Ok(renewed)
+        vault.settle(&chosen.name, &mut renewed, place).await?;
+        let bearer = Bearer::of_login(&renewed, tokens);
+        lock.write_session(&chosen.name, renewed)?;
+        Ok(bearer)
+    }
+}
+
+impl Bearer {
+    fn of_login(session: &Session, tokens: Tokens) -> Self {
+        Self { token: tokens.access_token, expires_at: session.expires_at, of_client: false }
     }
 }
 

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A secret. `Debug` does not show it; only the token file holds it.
+/// A secret. `Debug` does not show it; only the token file or the keyring holds it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Secret(SecretString);

@@ -8,7 +8,7 @@ use crate::net::Http;
 use crate::output::waiting;
 use crate::provider::Metadata;
 use crate::resource::Resource;
-use crate::store::Context;
+use crate::store::{Context, Credentials};
 
 #[derive(Debug, Serialize)]
 struct Finding {
@@ -38,6 +38,9 @@ pub(super) async fn run(app: &App, offline: bool) -> Result<()> {
     findings.push(Finding::new("config.yaml".to_owned(), config));
     findings.push(Finding::new("token".to_owned(), app.home.sessions()));
     if let Some(config) = known {
+        if config.credentials == Credentials::Keyring {
+            findings.push(Finding::new("system keyring".to_owned(), app.home.vault()?.place().await));
+        }
         if config.contexts.is_empty() || config.current.is_some() {
             findings.push(Finding::new("current context".to_owned(), config.context(None)));
         }

@@ -11,7 +11,7 @@ use crate::cli::{Contexts, ContextsAdd};
 use crate::error::{Error, Result};
 use crate::net::{Http, secure_url};
 use crate::resource::Resource;
-use crate::store::{Config, Context, Provider, is_name};
+use crate::store::{Config, Context, Lock, Provider, is_name};
 
 pub(super) async fn run(app: &App, command: Contexts) -> Result<()> {
     match command {
@@ -39,10 +39,7 @@ async fn add(app: &App, arguments: ContextsAdd) -> Result<()> {
     let current = config.current.get_or_insert_with(|| name.clone()).clone();
     lock.write_config(&config)?;
     if replaced.is_some() {
-        let mut sessions = app.home.sessions()?;
-        if sessions.sessions.remove(&name).is_some() {
-            lock.write_sessions(&sessions)?;
-        }
+        forget_login(app, &lock, &name).await?;
     }
     let mut text = format!("✅ Context {name} added ({})\n", context.url);
     for (provider, known) in &context.providers {
@@ -132,11 +129,7 @@ async fn remove(app: &App, name: &str) -> Result<()> {
     let mut config = app.config()?;
     let (name, _) = known(&config, name)?;
     // The login first: if the second step fails, no token is left without its context.
-    let mut sessions = app.home.sessions()?;
-    let had_login = sessions.sessions.remove(&name).is_some();
-    if had_login {
-        lock.write_sessions(&sessions)?;
-    }
+    let had_login = forget_login(app, &lock, &name).await?;
     config.contexts.remove(&name);
     config.current = config.current.filter(|current| *current != name);
     lock.write_config(&config)?;
@@ -144,6 +137,17 @@ async fn remove(app: &App, name: &str) -> Result<()> {
         &json!({"removed": name, "login_forgotten": had_login}),
         &format!("✅ Context {name} removed"),
     )
+}
+
+/// Removes the login of a context; says whether there was one.
+async fn forget_login(app: &App, lock: &Lock, name: &str) -> Result<bool> {
+    let mut sessions = app.home.sessions()?;
+    let Some(session) = sessions.sessions.remove(name) else {
+        return Ok(false);
+    };
+    app.home.vault()?.forget(name, &session).await?;
+    lock.write_sessions(&sessions)?;
+    Ok(true)
 }
 
 fn known<'c>(config: &'c Config, name: &str) -> Result<(String, &'c Context)> {

@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::app::{App, Chosen};
 use crate::cli;
 use crate::error::{Error, Result};
-use crate::output::{moment, rough, shown_scopes};
+use crate::output::{moment, rough, shown_scopes, warn};
 use crate::provider::{Browser, Metadata, by_browser, by_device, who};
 use crate::resource::Resource;
-use crate::store::{Provider, Session, TOKEN_FILE};
+use crate::store::{Kept, Place, Provider, Session, TOKEN_FILE, Tokens};
 
 pub(super) async fn run(app: &App, arguments: &cli::Login) -> Result<()> {
     let chosen = app.chosen()?;
@@ -21,6 +21,8 @@ pub(super) async fn run(app: &App, arguments: &cli::Login) -> Result<()> {
     let lock = app.home.lock().await?;
     app.home.sessions()?;
     drop(lock);
+    let vault = app.home.vault()?;
+    let place = vault.place().await?;
     let (client_id, limit) = (&provider.client_id, arguments.timeout);
     let (grant, nonce) = if arguments.device {
         (by_device(&http, &metadata, client_id, &scopes, limit, app.ui).await?, None)
@@ -30,22 +32,28 @@ pub(super) async fn run(app: &App, arguments: &cli::Login) -> Result<()> {
         (grant, Some(nonce))
     };
     let user = who(&grant, &provider.issuer, client_id, nonce.as_deref())?;
-    let session = Session {
+    let tokens = Tokens { access_token: grant.access_token, refresh_token: grant.refresh_token };
+    let mut session = Session {
         url: chosen.context.url.clone(),
         provider: name.to_owned(),
         issuer: provider.issuer.clone(),
         client_id: client_id.clone(),
         user,
-        access_token: grant.access_token,
-        refresh_token: grant.refresh_token,
+        kept: Kept::File(tokens),
         scopes: grant.scopes.unwrap_or(scopes),
         issued_at: grant.issued_at,
         expires_at: grant.expires_at,
     };
     let lock = app.home.lock().await?;
-    let mut sessions = app.home.sessions()?;
-    sessions.sessions.insert(chosen.name.clone(), session.clone());
-    lock.write_sessions(&sessions)?;
+    let former = app.home.sessions()?.sessions.remove(&chosen.name);
+    vault.settle(&chosen.name, &mut session, place).await?;
+    lock.write_session(&chosen.name, session.clone())?;
+    // In the keyring, the new tokens took the place of the former ones.
+    if let Some(former) = former.filter(|_| session.kept.place() == Place::File)
+        && let Err(error) = vault.forget(&chosen.name, &former).await
+    {
+        warn(&format!("the former tokens are not removed: {}", error.what));
+    }
     drop(lock);
     report(app, &chosen, &session)
 }
@@ -76,8 +84,12 @@ fn report(app: &App, chosen: &Chosen, session: &Session) -> Result<()> {
     let now = Timestamp::now();
     let expires =
         session.remaining(now).map(|left| format!(" (expires in {})", rough(left))).unwrap_or_default();
+    let (shown, stored_in) = match session.kept.place() {
+        Place::File => (format!("~/.opensearch/{TOKEN_FILE}"), json!(app.home.path(TOKEN_FILE))),
+        Place::Keyring => ("the system keyring".to_owned(), json!("keyring")),
+    };
     let text = format!(
-        "✅ Authenticated as {}\nToken stored in ~/.opensearch/{TOKEN_FILE}{expires}\nScopes: {}",
+        "✅ Authenticated as {}\nToken stored in {shown}{expires}\nScopes: {}",
         session.user,
         shown_scopes(&session.scopes)
     );
@@ -87,8 +99,8 @@ fn report(app: &App, chosen: &Chosen, session: &Session) -> Result<()> {
         "user": session.user,
         "scopes": session.scopes,
         "expires_at": session.expires_at.map(moment),
-        "refreshable": session.refresh_token.is_some(),
-        "stored_in": app.home.path(TOKEN_FILE),
+        "refreshable": session.kept.is_refreshable(),
+        "stored_in": stored_in,
     });
     app.ui.result(&value, &text)
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::net::Http;
 use crate::output::{moment, warn};
 use crate::provider::{Metadata, revoke};
-use crate::store::Session;
+use crate::store::{Session, Tokens};
 
 /// What became of a login's tokens at the provider.
 enum Fate {
@@ -23,18 +23,26 @@ pub(super) async fn run(app: &App, all: bool) -> Result<()> {
     let lock = app.home.lock().await?;
     let mut sessions = app.home.sessions()?;
     let names = if all { sessions.sessions.keys().cloned().collect() } else { vec![app.chosen()?.name] };
+    let vault = app.home.vault()?;
     let mut ended = Vec::new();
-    let mut failure = None;
+    let (mut failure, mut left) = (None, None);
     for name in names {
         let Some(session) = sessions.sessions.remove(&name) else {
             continue;
         };
-        // Forgotten here whatever the provider says.
+        let tokens = vault.tokens(&name, &session).await;
+        // Forgotten here whatever the keyring and the provider say.
         lock.write_sessions(&sessions)?;
+        if let Err(error) = vault.forget(&name, &session).await {
+            left.get_or_insert(error);
+        }
         let provider =
             config.contexts.get(&name).and_then(|context| context.providers.get(&session.provider));
         let http = Http::new(&app.proxies, provider.and_then(|provider| provider.ca.as_deref()));
-        let fate = end(&http, &session).await;
+        let fate = match tokens {
+            Ok(tokens) => end(&http, &session, &tokens).await,
+            Err(error) => Fate::Unknown(error),
+        };
         let end = session.expires_at.map_or_else(|| "they end".to_owned(), moment);
         let revoked = match fate {
             Fate::Revoked => true,
@@ -52,6 +60,12 @@ pub(super) async fn run(app: &App, all: bool) -> Result<()> {
         };
         ended.push(json!({"context": name, "user": session.user, "revoked": revoked}));
     }
+    if let Some(error) = left {
+        return Err(Error {
+            what: format!("logged out here, but the tokens are left: {}", error.what),
+            ..error
+        });
+    }
     if let Some(error) = failure {
         return Err(Error {
             what: format!("logged out here, but the provider was not told: {}", error.what),
@@ -63,14 +77,14 @@ pub(super) async fn run(app: &App, all: bool) -> Result<()> {
     app.ui.result(&json!({ "logged_out": ended }), text)
 }
 
-async fn end(http: &Http, session: &Session) -> Fate {
+async fn end(http: &Http, session: &Session, tokens: &Tokens) -> Fate {
     let revoked = async {
         let metadata = Metadata::discover(http, &session.issuer).await?;
         let mut told = false;
-        if let Some(token) = &session.refresh_token {
+        if let Some(token) = &tokens.refresh_token {
             told = revoke(http, &metadata, &session.client_id, token, "refresh_token").await?;
         }
-        Ok(revoke(http, &metadata, &session.client_id, &session.access_token, "access_token").await? || told)
+        Ok(revoke(http, &metadata, &session.client_id, &tokens.access_token, "access_token").await? || told)
     };
     match revoked.await {
         Ok(true) => Fate::Revoked,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::Credentials;
 use crate::error::{Error, Result};
 
 /// The content of `config.yaml`.
@@ -15,6 +16,9 @@ pub(crate) struct Config {
     /// The context used when none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) current: Option<String>,
+    /// Where the tokens of new logins are kept.
+    #[serde(default, skip_serializing_if = "Credentials::is_auto")]
+    pub(crate) credentials: Credentials,
     /// The contexts by name.
     #[serde(default)]
     pub(crate) contexts: BTreeMap<String, Context>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::{Config, Sessions, yaml};
+use super::{Config, Session, Sessions, Vault, yaml};
 use crate::error::{Error, Result};
 use crate::output::waiting;
 
@@ -63,6 +63,11 @@ impl Home {
     pub(crate) fn sessions(&self) -> Result<Sessions> {
         let path = self.path(TOKEN_FILE);
         self.read(&path, 0o077)?.map_or_else(|| Ok(Sessions::default()), |text| json(&path, &text))
+    }
+
+    /// Where the tokens of the logins are.
+    pub(crate) fn vault(&self) -> Result<Vault> {
+        Ok(Vault { folder: self.folder.clone(), credentials: self.config()?.credentials })
     }
 
     /// Waits until no other program writes, and makes the folder if it is not there.
@@ -125,6 +130,13 @@ impl Lock {
         let text = serde_json::to_string_pretty(sessions)
             .map_err(|error| Error::outside(format!("{} cannot be written: {error}", path.display())))?;
         PrivateFile::make(&path)?.finish(&format!("{text}\n"))
+    }
+
+    /// Writes the login of a context, and leaves the others.
+    pub(crate) fn write_session(&self, context: &str, session: Session) -> Result<()> {
+        let mut sessions = Home { folder: self.folder.clone() }.sessions()?;
+        sessions.sessions.insert(context.to_owned(), session);
+        self.write_sessions(&sessions)
     }
 }
 

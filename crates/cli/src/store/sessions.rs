@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::Place;
 use crate::secret::Secret;
 
 /// The content of the file `token`, which is JSON.
@@ -29,11 +30,9 @@ pub(crate) struct Session {
     pub(crate) client_id: String,
     /// Who logged in, for people to read.
     pub(crate) user: String,
-    /// What the proxy is shown.
-    pub(crate) access_token: Secret,
-    /// What gets the next access token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) refresh_token: Option<Secret>,
+    /// Its tokens, or where they are.
+    #[serde(flatten)]
+    pub(crate) kept: Kept,
     /// The scopes granted.
     pub(crate) scopes: Vec<String>,
     /// When the access token was issued, by this machine's clock.
@@ -41,6 +40,54 @@ pub(crate) struct Session {
     /// When it ends, if the provider said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// The secrets of a login.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Tokens {
+    /// What the proxy is shown.
+    pub(crate) access_token: Secret,
+    /// What gets the next access token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh_token: Option<Secret>,
+}
+
+/// Where the secrets of a login are.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Kept {
+    /// Here.
+    File(Tokens),
+    /// In the system keyring.
+    Keyring { keyring: InKeyring },
+}
+
+/// What is known of tokens without opening the keyring.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct InKeyring {
+    refreshable: bool,
+}
+
+impl Kept {
+    pub(super) fn keyring(refreshable: bool) -> Self {
+        Self::Keyring { keyring: InKeyring { refreshable } }
+    }
+
+    /// Whether there is something that gets the next access token.
+    pub(crate) fn is_refreshable(&self) -> bool {
+        match self {
+            Self::File(tokens) => tokens.refresh_token.is_some(),
+            Self::Keyring { keyring } => keyring.refreshable,
+        }
+    }
+
+    /// The place.
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Self::File(_) => Place::File,
+            Self::Keyring { .. } => Place::Keyring,
+        }
+    }
 }
 
 /// A token that ends sooner than this is replaced: it must outlive the request that it is sent with.
@@ -79,8 +126,10 @@ mod tests {
             issuer: "https://login.example.com".to_owned(),
             client_id: "opensearch-auth".to_owned(),
             user: "developer".to_owned(),
-            access_token: Secret::new("very-secret"),
-            refresh_token: Some(Secret::new("more-secret")),
+            kept: Kept::File(Tokens {
+                access_token: Secret::new("very-secret"),
+                refresh_token: Some(Secret::new("more-secret")),
+            }),
             scopes: Vec::new(),
             issued_at,
             expires_at: life.map(|life| issued_at + SignedDuration::from_secs(life)),

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails with its reason")]
 
+mod bus;
 mod config_check;
 mod contexts;
 mod curl;
 mod documents;
 mod explain;
+mod keyring;
 mod login;
 mod policies;
 mod program;

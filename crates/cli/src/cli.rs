@@ -1,6 +1,7 @@
 //! The command line: types only, no behaviour.
 
 pub(crate) mod policies;
+pub(crate) mod policy_sets;
 pub(crate) mod tokens;
 
 use std::path::PathBuf;
@@ -130,6 +131,11 @@ pub(crate) enum Command {
     /// Check, test and format Cedar policies. Needs no proxy and no login.
     #[command(subcommand)]
     Policy(policies::PolicyCommand),
+    /// Read and write the sets of policies that the proxy keeps.
+    ///
+    /// To see them takes the scope `monitor:policies`, to write them `admin:policies`.
+    #[command(subcommand)]
+    PolicySets(policy_sets::PolicySets),
     /// Look after the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -8,6 +8,7 @@ mod explain;
 mod login;
 mod logout;
 mod policies;
+mod policy_sets;
 mod status;
 mod token;
 mod tokens;
@@ -78,6 +79,7 @@ async fn command(app: &App, command: Command) -> Result<()> {
         Command::Requests(requests) => tokens::requests(app, &requests).await,
         Command::Explain(arguments) => explain::run(app, &arguments).await,
         Command::Policy(policy) => policies::run(app.ui, &policy),
+        Command::PolicySets(sets) => policy_sets::run(app, &sets).await,
         Command::Config(ConfigCommand::Check { offline }) => config_check::run(app, offline).await,
         Command::Completion { shell } => documents::completion(shell),
         Command::Man { out } => documents::man(&out),

@@ -75,7 +75,7 @@ impl TokenService {
     }
 
     /// The address of `path`, which is the same for every cluster behind the proxy.
-    fn at(&self, path: &str) -> Url {
+    pub(crate) fn at(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);
         url
@@ -106,6 +106,22 @@ impl TokenService {
     /// Posts JSON.
     pub(crate) async fn post(&self, url: &Url, body: &Value, bearer: &Bearer) -> Result<HttpResponse> {
         let request = request(Method::POST, url, Bytes::from(body.to_string()))?;
+        self.send(request, "application/json", Caller::Bearer(bearer)).await
+    }
+
+    /// Sends JSON that replaces a version, if that is still the one that counts (RFC 9110 section 13.1.1).
+    pub(crate) async fn replace(
+        &self,
+        method: Method,
+        url: &Url,
+        body: &Value,
+        version: u32,
+        bearer: &Bearer,
+    ) -> Result<HttpResponse> {
+        let mut request = request(method, url, Bytes::from(body.to_string()))?;
+        let tag = HeaderValue::from_str(&format!("\"{version}\""));
+        let tag = tag.map_err(|_| Error::usage("the version cannot be put into a header"))?;
+        request.headers_mut().insert(header::IF_MATCH, tag);
         self.send(request, "application/json", Caller::Bearer(bearer)).await
     }
 

@@ -14,8 +14,11 @@ mod simulate;
 mod test;
 mod yaml;
 
+use std::path::Path;
+
 use serde_json::json;
 
+use self::files::File;
 use crate::cli::policies::PolicyCommand;
 use crate::error::Result;
 use crate::output::Ui;
@@ -33,6 +36,15 @@ pub(super) fn run(ui: Ui, command: &PolicyCommand) -> Result<()> {
         }
         PolicyCommand::Fmt { check, files } => fmt::run(ui, files, *check),
     }
+}
+
+/// The policies of a file, if there is no fault in them; else the faults are shown, and the command ends.
+pub(super) fn checked(ui: Ui, path: &Path) -> Result<String> {
+    let file = File { path: path.to_owned(), text: files::text(path)? };
+    if let Err(faults) = files::parse(std::slice::from_ref(&file)) {
+        faults::told(ui, &faults)?;
+    }
+    Ok(file.text)
 }
 
 /// A number of things, as in `1 policy`.

@@ -18,6 +18,7 @@ pub(super) use review::review;
 pub(super) use revocations::revocations;
 pub(super) use revoke::revoke;
 pub(super) use rotate::rotate;
+pub(super) use view::party;
 
 use std::fmt::Write as _;
 
@@ -34,7 +35,7 @@ use crate::store::PrivateFile;
 use crate::token_service::{Issued, TokenService};
 
 /// The token service of the chosen context, and a token to show to it.
-async fn service(app: &App) -> Result<(TokenService, Bearer)> {
+pub(super) async fn service(app: &App) -> Result<(TokenService, Bearer)> {
     let chosen = app.chosen()?;
     let bearer = app.bearer(&chosen).await?;
     Ok((TokenService::of(app, &chosen), bearer))

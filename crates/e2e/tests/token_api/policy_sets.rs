@@ -4,6 +4,7 @@ use bytes::Bytes;
 use e2e::{Client, ProxyFiles, Reply, RunningProxy, StandIns, stand_in_config};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::described::as_described;
 use crate::world::TOKENS;
@@ -77,6 +78,73 @@ async fn what_is_written_counts_at_once_and_what_is_faulty_never() {
     assert_eq!(second["policies"], NO_PII);
     assert_eq!(admin.get(&format!("{COMPANY}/versions/9")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(admin.get("/oauth/policies/other").await.status, StatusCode::NOT_FOUND);
+}
+
+/// Runs `opensearch-auth policy-sets` with these files in its folder, and tells its exit code and what it wrote.
+async fn policy_sets(world: &StandIns, home: &TempDir, arguments: &[&str]) -> (Option<i32>, String) {
+    let run = async |arguments: &[&str]| {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_opensearch-auth-under-test"))
+            .args(arguments)
+            .current_dir(home.path())
+            .env_clear()
+            .env("HOME", home.path())
+            .env("OPENSEARCH_AUTH_TOKEN", world.provider.token("admin:policies"))
+            .output()
+            .await
+            .unwrap();
+        let written = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(written).unwrap())
+    };
+    if !home.path().join(".opensearch").exists() {
+        let (url, ca) = (format!("https://localhost:{}", world.proxy.address.port()), world.proxy.ca());
+        let issuer = format!("stand-in={}", world.provider.issuer());
+        let context = ["--url", &url, "--ca", ca.to_str().unwrap(), "--provider", &issuer];
+        let (code, written) = run(&[&["contexts", "add", "here"], &context[..]].concat()).await;
+        assert_eq!(code, Some(0), "{written}");
+    }
+    run(&[&["policy-sets"], arguments].concat()).await
+}
+
+#[tokio::test]
+async fn the_command_line_writes_shows_and_restores_versions() {
+    let world = StandIns::start_with(&format!("{TOKENS}{SETS}")).await;
+    let home = TempDir::new().unwrap();
+    for (name, text) in [("all.cedar", ALL), ("no-pii.cedar", NO_PII), ("faulty.cedar", "permit(")] {
+        std::fs::write(home.path().join(name), text).unwrap();
+    }
+    let told = async |arguments: &[&str]| {
+        let (code, written) = policy_sets(&world, &home, arguments).await;
+        assert_eq!(code, Some(0), "{written}");
+        written
+    };
+    assert_eq!(told(&["list"]).await, "company  nothing was written yet, so it permits nothing\n");
+    let first = told(&["write", "company", "all.cedar", "--comment", "to begin with"]).await;
+    assert_eq!(first, "✅ Version 1 of company counts\n");
+    assert_eq!(
+        told(&["write", "company", "no-pii.cedar", "--replaces", "1"]).await,
+        "✅ Version 2 of company counts\n"
+    );
+    assert_eq!(search(&world, "logs-pii-1").await, "forbidden_by_policy");
+    assert_eq!(told(&["show", "company"]).await, NO_PII);
+    assert_eq!(told(&["show", "company", "1"]).await, ALL);
+
+    let (code, written) =
+        policy_sets(&world, &home, &["write", "company", "all.cedar", "--replaces", "1"]).await;
+    assert_eq!(code, Some(1), "{written}");
+    let (code, written) = policy_sets(&world, &home, &["write", "company", "faulty.cedar"]).await;
+    assert!(code == Some(1) && written.contains("faulty.cedar:1") && written.contains('^'), "{written}");
+    for set in ["other", "../tokens"] {
+        let (code, written) = policy_sets(&world, &home, &["show", set]).await;
+        assert_ne!(code, Some(0), "{written}");
+    }
+    assert_eq!(told(&["list"]).await, "company  version 2\n", "nothing of that changed anything");
+
+    assert_eq!(told(&["rollback", "company", "1"]).await, "✅ Version 3 of company counts\n");
+    assert_eq!(search(&world, "logs-pii-1").await, "ok");
+    let versions = told(&["versions", "company"]).await;
+    let lines: Vec<_> = versions.lines().collect();
+    assert!(lines[0].starts_with("3  ") && lines[0].ends_with("  version 1 again"), "{versions}");
+    assert!(lines[2].starts_with("1  ") && lines[2].ends_with("  to begin with"), "{versions}");
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ pub(super) fn details(token: &Value) -> String {
 }
 
 /// The name that says most.
-pub(super) fn party(party: &Value) -> String {
+pub(in crate::commands) fn party(party: &Value) -> String {
     let names = ["user", "client_id", "subject"].into_iter().find_map(|name| party[name].as_str());
     names.map_or_else(|| "-".to_owned(), printable)
 }

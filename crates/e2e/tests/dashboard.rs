@@ -34,7 +34,8 @@ async fn exposition() -> String {
     let config = stand_in_config(&files, &provider, &[&engine.url()]).replace(jwt, tokens);
     let config = format!(
         "{config}    catalogue: {{}}\ntokens:\n  store: {{embedded: {{path: tokens.redb}}}}\n\
-                 rate_limits: {{rules: [{{name: few, per: [client], clients: [eager], requests: 1, every: 1d}}]}}\n"
+                 rate_limits: {{rules: [{{name: few, per: [client], clients: [eager], requests: 1, every: 1d}}]}}\n\
+                 policies: {{sets: [{{name: company, managed: true, mode: log_only}}]}}\n"
     );
     let proxy = RunningProxy::start(files, &config).await;
     let world = StandIns { provider, engine, proxy };

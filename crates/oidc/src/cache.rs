@@ -7,8 +7,10 @@ use std::time::Duration;
 use quick_cache::sync::Cache;
 
 use crate::TokenHash;
+use crate::validity::Validity;
 
-/// What verified tokens mean, by the hash of the whole token: bounded, and void at expiry or when a key was withdrawn.
+/// What verified tokens mean, by the hash of the whole token: bounded, and void at expiry, when a key was withdrawn, or when the clock
+/// was set back to before it was verified.
 ///
 /// To be safe against a key withdrawn during verification, read [`Providers::epoch`](crate::Providers::epoch) *before*
 /// verifying and insert with that value.
@@ -23,7 +25,7 @@ pub struct TokenCache<T> {
 #[derive(Debug)]
 struct Entry<T> {
     value: Arc<T>,
-    not_after: u64,
+    validity: Validity,
     epoch: u64,
 }
 
@@ -44,12 +46,12 @@ impl<T> TokenCache<T> {
         }
     }
 
-    /// What the token means, if that is known, the token has not expired at `now` (seconds since 1970) and no key was
-    /// withdrawn since.
+    /// What the token means, if that is known, the token has not expired at `now` (seconds since 1970), which is not before
+    /// it was verified, and no key was withdrawn since.
     pub fn get(&self, token: &TokenHash, now: u64, epoch: u64) -> Option<Arc<T>> {
         let entry = self.entries.get(token);
         let stale = match entry {
-            Some(entry) if entry.epoch == epoch && now < entry.not_after => {
+            Some(entry) if entry.epoch == epoch && entry.validity.holds(now) => {
                 self.hits.fetch_add(1, Ordering::Relaxed);
                 return Some(entry.value);
             }
@@ -65,9 +67,8 @@ impl<T> TokenCache<T> {
     /// Remembers what the token means until `expires_at` at most
     /// (see [`Identity::fresh_until`](crate::Identity::fresh_until)).
     pub fn insert(&self, token: TokenHash, value: Arc<T>, expires_at: u64, now: u64, epoch: u64) {
-        let not_after = expires_at.min(now.saturating_add(self.max_age));
-        if now < not_after {
-            self.entries.insert(token, Entry { value, not_after, epoch });
+        if let Some(validity) = Validity::new(now, expires_at.min(now.saturating_add(self.max_age))) {
+            self.entries.insert(token, Entry { value, validity, epoch });
         }
     }
 
@@ -124,6 +125,15 @@ mod tests {
         // Found void once, it is gone for good.
         assert!(cache.get(&hash("b"), 1_059, 1).is_none());
         assert_eq!((cache.hits(), cache.misses(), cache.len()), (2, 3, 0));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_prolong_an_entry() {
+        let cache = TokenCache::new(10, Duration::from_mins(1));
+        cache.insert(hash("a"), Arc::new("a"), 9_999, 5_000, 1);
+        assert!(cache.get(&hash("a"), 5_030, 1).is_some());
+        assert!(cache.get(&hash("a"), 1_000, 1).is_none(), "nobody knows how long ago it was verified");
+        assert!(cache.get(&hash("a"), 5_030, 1).is_none(), "it is verified again");
     }
 
     #[test]

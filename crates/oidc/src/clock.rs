@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -54,25 +55,31 @@ impl Clock for SystemClock {
 /// A clock that moves only when told, for tests.
 #[derive(Debug)]
 pub struct ManualClock {
-    start: u64,
+    start: AtomicU64,
     elapsed: watch::Sender<Duration>,
 }
 
 impl ManualClock {
     /// A clock that stands at `unix` seconds.
     pub fn at(unix: u64) -> Self {
-        Self { start: unix, elapsed: watch::Sender::new(Duration::ZERO) }
+        Self { start: AtomicU64::new(unix), elapsed: watch::Sender::new(Duration::ZERO) }
     }
 
     /// Moves the clock forward and wakes who waited for that.
     pub fn advance(&self, by: Duration) {
         self.elapsed.send_modify(|elapsed| *elapsed += by);
     }
+
+    /// Sets the wall clock by so many seconds, as an administrator does: no time passes.
+    pub fn set_by(&self, seconds: i64) {
+        let start = self.start.load(Ordering::Acquire).saturating_add_signed(seconds);
+        self.start.store(start, Ordering::Release);
+    }
 }
 
 impl Clock for ManualClock {
     fn unix(&self) -> u64 {
-        self.start + self.elapsed.borrow().as_secs()
+        self.start.load(Ordering::Acquire) + self.elapsed.borrow().as_secs()
     }
 
     fn monotonic(&self) -> Duration {

@@ -12,6 +12,7 @@ use transport::{HttpClient, client_secret_basic};
 use url::Url;
 
 use crate::validation::Source;
+use crate::validity::Validity;
 use crate::{BearerToken, FetchError, Identity, IntrospectionConfig, TokenError, TokenHash, strict_json};
 
 /// Tokens whose meaning is remembered, active and inactive ones apart so that made-up tokens cannot crowd out real ones.
@@ -25,9 +26,9 @@ type Flights = Mutex<HashMap<TokenHash, Arc<OnceCell<Outcome>>>>;
 
 /// Asks one provider, once for all who ask for the same token at the same time.
 pub(crate) struct Introspector {
-    active: Cache<TokenHash, (Arc<Identity>, u64)>,
-    /// Refused tokens, why, and until when (seconds since 1970).
-    inactive: Cache<TokenHash, (TokenError, u64)>,
+    active: Cache<TokenHash, (Arc<Identity>, Validity)>,
+    /// Refused tokens, and why.
+    inactive: Cache<TokenHash, (TokenError, Validity)>,
     flights: Flights,
     calls: Semaphore,
 }
@@ -77,14 +78,14 @@ impl Introspector {
 
     /// What is remembered about the token at `now`.
     fn remembered(&self, token: &TokenHash, now: u64) -> Option<Outcome> {
-        if let Some((identity, until)) = self.active.get(token) {
-            if now < until {
+        if let Some((identity, validity)) = self.active.get(token) {
+            if validity.holds(now) {
                 return Some(Ok(identity));
             }
             self.active.remove(token);
         }
-        let (error, until) = self.inactive.get(token)?;
-        if now < until {
+        let (error, validity) = self.inactive.get(token)?;
+        if validity.holds(now) {
             return Some(Err(error));
         }
         self.inactive.remove(token);
@@ -125,11 +126,15 @@ impl Introspector {
                 let outcome = judge(answer, |claims| check(claims, source)).map(Arc::new);
                 match &outcome {
                     Ok(identity) => {
-                        self.active.insert(hash, (Arc::clone(identity), identity.fresh_until));
+                        if let Some(validity) = Validity::new(now, identity.fresh_until) {
+                            self.active.insert(hash, (Arc::clone(identity), validity));
+                        }
                     }
                     Err(error) => {
                         let until = now.saturating_add(endpoint.config.negative_cache.as_secs());
-                        self.inactive.insert(hash, (error.clone(), until));
+                        if let Some(validity) = Validity::new(now, until) {
+                            self.inactive.insert(hash, (error.clone(), validity));
+                        }
                     }
                 }
                 outcome

@@ -54,6 +54,7 @@ mod relay;
 mod status;
 mod strict_json;
 mod validation;
+mod validity;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use bearer::{BearerToken, DEFAULT_MAX_TOKEN_LENGTH, TokenHash};

@@ -62,6 +62,24 @@ async fn a_cached_token_ends_with_its_expiry() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_prolongs_nothing_that_was_asked() {
+    let provider = StandIn::start(&[]).await;
+    let bench = Bench::new(vec![provider.config_with_introspection()]).await;
+    provider.activate("revoked", &json!({ "iss": provider.issuer }));
+    assert!(bench.authenticate("revoked").await.is_ok());
+    assert_eq!(bench.authenticate("unknown").await, Err(TokenError::NotActive));
+    provider.change(|answers| answers.tokens.clear());
+    provider.activate("unknown", &json!({ "iss": provider.issuer }));
+    bench.clock.set_by(-3 * 3_600);
+    assert_eq!(bench.authenticate("revoked").await, Err(TokenError::NotActive));
+    assert!(bench.authenticate("unknown").await.is_ok());
+    assert_eq!(provider.introspections(), 4);
+    // Once the clock is right again.
+    bench.clock.set_by(3 * 3_600);
+    assert_eq!(bench.authenticate("revoked").await, Err(TokenError::NotActive));
+}
+
+#[tokio::test]
 async fn an_inactive_token_is_remembered_for_a_short_time() {
     let provider = StandIn::start(&[]).await;
     let bench = Bench::new(vec![provider.config_with_introspection()]).await;

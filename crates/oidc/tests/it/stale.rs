@@ -18,6 +18,28 @@ fn down(provider: &StandIn, down: bool) {
 }
 
 #[tokio::test]
+async fn tokens_go_by_the_clock_as_it_is_set_and_keys_by_the_time_that_passes() {
+    let key = TestKey::p256("k1");
+    let provider = StandIn::start(&[&key]).await;
+    let bench = Bench::new(vec![provider.config()]).await;
+    let token = key.sign(Signing::ES256, &provider.claims());
+    let fetches = bench.status().fetches;
+    for (set_by, expected) in [
+        (3 * HOUR.cast_signed(), Some(TokenError::Expired)),
+        (-6 * HOUR.cast_signed(), Some(TokenError::NotYetValid)),
+        (3 * HOUR.cast_signed(), None),
+        (-NOW.cast_signed(), Some(TokenError::NotYetValid)),
+        (NOW.cast_signed(), None),
+    ] {
+        bench.clock.set_by(set_by);
+        assert_eq!(bench.authenticate(&token).await.err(), expected, "{set_by}");
+        let status = bench.status();
+        assert!(status.ready && !status.too_stale);
+        assert_eq!((status.fetched_age, status.fetches), (Some(Duration::ZERO), fetches));
+    }
+}
+
+#[tokio::test]
 async fn keys_are_used_until_they_are_too_old_and_again_once_renewed() {
     let key = TestKey::p256("k1");
     let provider = StandIn::start(&[&key]).await;

@@ -13,9 +13,9 @@ use tokio::{
 };
 
 use crate::{
-    Limits, Violation,
-    body::Body,
+    Limits, Violation, body,
     buffer::Buffer,
+    decode::Decoder,
     head::{Head, Progress},
 };
 
@@ -66,7 +66,7 @@ enum State {
     /// The connection is new and may open with the HTTP/2 preface.
     Start,
     Head(Head),
-    Body(Body),
+    Body(Decoder),
     /// HTTP/2.
     Transparent,
     /// A head was refused.
@@ -134,7 +134,7 @@ impl<IO> Guard<IO> {
         let State::Body(body) = &mut self.state else {
             return;
         };
-        match body.advance(&self.buffer.unread()[self.approved..]) {
+        match body::advance(body, &self.buffer.unread()[self.approved..]) {
             Ok(passed) => {
                 self.approved += passed.count;
                 if passed.ended {
@@ -217,7 +217,7 @@ impl<IO: AsyncRead + Unpin> Guard<IO> {
             self.state = State::Ended;
             return Poll::Ready(Ok(()));
         }
-        match body.advance(bytes) {
+        match body::advance(body, bytes) {
             Ok(passed) => {
                 self.buffer.push(&bytes[passed.count..]);
                 out.set_filled(before + passed.count);

@@ -2,11 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{
-    Limits, REFUSED_METHOD, Violation,
-    body::{Body, Chunked},
-    field,
-};
+use crate::{Limits, REFUSED_METHOD, Violation, decode::Decoder, field};
 
 /// The largest length that every program on the way can hold.
 const MAX_LENGTH: u64 = i64::MAX as u64;
@@ -38,7 +34,7 @@ pub(crate) enum Progress {
     /// Its end has not arrived.
     Partial,
     /// It is `length` bytes long and `body` follows.
-    Complete { length: usize, body: Body },
+    Complete { length: usize, body: Decoder },
 }
 
 impl Head {
@@ -155,7 +151,7 @@ impl Head {
         Ok(())
     }
 
-    fn end(&self, version: Version, bytes: &[u8], limits: &Limits) -> Result<Body, Violation> {
+    fn end(&self, version: Version, bytes: &[u8], limits: &Limits) -> Result<Decoder, Violation> {
         let host = self.host.clone().map(|range| &bytes[range]);
         let authority = self.authority.clone().map(|range| &bytes[range]);
         match (version, host, authority) {
@@ -168,8 +164,8 @@ impl Head {
         match (self.chunked, self.length) {
             (true, Some(_)) => Err(Violation::LengthAndEncoding),
             (true, None) if version == Version::Http10 => Err(Violation::EncodingInHttp10),
-            (true, None) => Ok(Body::Chunked(Chunked::new(limits))),
-            (false, length) => Ok(Body::Length(length.unwrap_or(0))),
+            (true, None) => Ok(Decoder::chunked(limits)),
+            (false, length) => Ok(Decoder::length(length.unwrap_or(0))),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod body;
 mod buffer;
+mod decode;
 mod field;
 mod guard;
 mod head;

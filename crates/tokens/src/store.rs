@@ -7,7 +7,6 @@ mod seal;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use thiserror::Error;
 
 pub use embedded::EmbeddedStore;
@@ -50,8 +49,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Whether what other processes changed is known here, as far as that must be known to accept tokens. Always, where no other
     /// process can change anything.
-    fn is_current(&self, now: Timestamp) -> bool {
-        let _ = now;
+    fn is_current(&self) -> bool {
         true
     }
 }

@@ -209,7 +209,7 @@ impl Tokens {
     /// The token with this secret, if it can be used now.
     pub fn admit(&self, secret: &Secret, now: Timestamp) -> Result<Token, Refusal> {
         let refused = |reason, token_id| Refusal { reason, token_id };
-        if !self.0.store.is_current(now) {
+        if !self.0.store.is_current() {
             return Err(refused(RefusalReason::Stale, None));
         }
         let token = self.find_by_secret(secret).ok_or(refused(RefusalReason::Unknown, None))?;
@@ -226,7 +226,7 @@ impl Tokens {
 
     /// Whether a token that was admitted, and kept since, still is: for streams that last, and for caches.
     pub fn is_still_admitted(&self, id: &TokenId, now: Timestamp) -> bool {
-        self.0.store.is_current(now)
+        self.0.store.is_current()
             && self
                 .get(id)
                 .is_some_and(|token| token.status(now) == Status::Active && !self.0.is_cut_off(&token))

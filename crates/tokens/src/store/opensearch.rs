@@ -11,7 +11,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::answers::{Bulk, Fetched, IndexAnswer, ItemResult};
@@ -302,8 +301,8 @@ impl Store for OpenSearchStore {
         Ok(results.iter().filter(|result| matches!(result, ItemResult::Done(_))).count())
     }
 
-    fn is_current(&self, now: Timestamp) -> bool {
-        self.following.is_current(now)
+    fn is_current(&self) -> bool {
+        self.following.is_current()
     }
 }
 

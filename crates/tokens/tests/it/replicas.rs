@@ -9,6 +9,7 @@ use tokens::{
     Credential, Filter, OpenSearchSettings, OpenSearchStore, RefusalReason, RevocationOrder, Revoked,
     Rotation, Settings, Sort, Status, StoreError, StoreKey, StoreKeys, Tokens, TokensError,
 };
+use tokio::time::advance;
 
 use crate::engine::Engine;
 use crate::world::{by, free, grounds, seconds, terms};
@@ -128,23 +129,18 @@ async fn many_are_revoked_though_another_proxy_was_faster_with_some() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_news_for_too_long_no_token_is_accepted() {
     let engine = Engine::default();
     let tokens = proxy(&engine).await;
     let issued = issue(&tokens, "alice").await;
     engine.reachable(false);
     assert!(tokens.follow().await.is_err());
-    assert!(tokens.admit(&issued.secret, now() + seconds(5)).is_ok());
-    let late = now() + MAX_STALE + seconds(1);
-    assert_eq!(tokens.admit(&issued.secret, late).unwrap_err().reason, RefusalReason::Stale);
-    assert!(!tokens.is_still_admitted(&issued.token.id, late));
-    let early = now() - seconds(60);
-    assert_eq!(
-        tokens.admit(&issued.secret, early).unwrap_err().reason,
-        RefusalReason::Stale,
-        "a clock that was set back"
-    );
+    advance(MAX_STALE).await;
+    assert!(tokens.admit(&issued.secret, now()).is_ok());
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(tokens.admit(&issued.secret, now()).unwrap_err().reason, RefusalReason::Stale);
+    assert!(!tokens.is_still_admitted(&issued.token.id, now()));
     assert!(
         tokens.revoke(&issued.token.id, by("bob", now())).await.is_err(),
         "not acknowledged, since not kept"
@@ -156,6 +152,17 @@ async fn without_news_for_too_long_no_token_is_accepted() {
     engine.partial(false);
     tokens.follow().await.unwrap();
     assert!(tokens.admit(&issued.secret, now()).is_ok());
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_makes_news_neither_older_nor_newer() {
+    let engine = Engine::default();
+    let tokens = proxy(&engine).await;
+    let issued = issue(&tokens, "alice").await;
+    let stepped = |step: i64| tokens.admit(&issued.secret, now() + jiff::SignedDuration::from_secs(step));
+    for step in [60, -60, -3600, 0] {
+        assert!(stepped(step).is_ok(), "{step}: {:?}", stepped(step));
+    }
 }
 
 /// A write gets its number before it can be found, so one can be overtaken.
@@ -202,7 +209,7 @@ async fn nothing_can_be_read_in_the_index() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_others_wrote_into_the_index_opens_nothing() {
     let engine = Engine::default();
     let (one, two) = (proxy(&engine).await, proxy(&engine).await);
@@ -225,8 +232,8 @@ async fn what_others_wrote_into_the_index_opens_nothing() {
     assert!(matches!(moved, Err(StoreError::Sealed { .. })), "{moved:?}");
     let again = two.follow().await;
     assert!(again.is_err(), "it is not passed over the next time: {again:?}");
-    let late = now() + MAX_STALE + seconds(1);
-    assert_eq!(two.admit(&bob.secret, late).unwrap_err().reason, RefusalReason::Stale);
+    advance(MAX_STALE + Duration::from_millis(1)).await;
+    assert_eq!(two.admit(&bob.secret, now()).unwrap_err().reason, RefusalReason::Stale);
     let forged = json!({"kind": "withdrawn", "key": "0000000000000000", "sealed": "AAAA"});
     engine.overwrite("rev_aaaaaaaaaaaaaaaaaaaa", forged);
     let store = store(&engine, StoreKeys::new(key(b'a'), vec![])).await.unwrap();

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use http::Method;
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::answers::Search;
 use super::documents::{DECISIVE, Document, LAST_USED};
@@ -20,20 +20,20 @@ use super::{BATCH, JSON, OpenSearchStore, engine_said, parse};
 use crate::{News, StoreError, Version};
 
 /// How long a write can take from its number to where a search finds it, generously.
-const LATE: SignedDuration = SignedDuration::from_secs(60);
+const LATE: Duration = Duration::from_secs(60);
 /// How many writes can have a number and not be found yet when everything is read, generously.
 const IN_FLIGHT: u64 = 5000;
 /// How often last uses at other proxies are looked for.
-const USES_EVERY: SignedDuration = SignedDuration::from_secs(60);
-/// A clock that is set back this far, in milliseconds, says nothing any more.
-const CLOCK_SLACK: i64 = 1000;
+const USES_EVERY: Duration = Duration::from_secs(60);
 const NEVER: i64 = i64::MIN;
 
 #[derive(Debug)]
 pub(super) struct Following {
     state: Mutex<State>,
     max_stale: Duration,
-    /// Since the epoch, in milliseconds: what was acknowledged before has been learnt.
+    /// Times count from here, since the machine's clock may be set.
+    begun: Instant,
+    /// In milliseconds: what was acknowledged before has been learnt.
     current_at: AtomicI64,
     /// The same for what was read and has yet to be taken in.
     read_at: AtomicI64,
@@ -48,9 +48,9 @@ struct State {
     /// Those after it that are known, too.
     known: HashSet<Version>,
     /// The greatest number at some earlier times.
-    seen: VecDeque<(Timestamp, u64)>,
+    seen: VecDeque<(Instant, u64)>,
     uses: Option<u64>,
-    uses_at: Option<Timestamp>,
+    uses_at: Option<Instant>,
 }
 
 impl Following {
@@ -59,6 +59,7 @@ impl Following {
         Self {
             state: Mutex::default(),
             max_stale,
+            begun: Instant::now(),
             current_at: never(),
             read_at: never(),
             older: std::sync::Mutex::default(),
@@ -68,7 +69,7 @@ impl Following {
     /// All that is in the index.
     pub(super) async fn everything(&self, store: &OpenSearchStore) -> Result<Vec<News>, StoreError> {
         let mut state = self.state.lock().await;
-        let began = Timestamp::now();
+        let began = Instant::now();
         let documents = all_after(store, &DECISIVE, None, true).await?;
         let uses = all_after(store, &[LAST_USED], None, true).await?;
         let mut fresh = State { uses: greatest(&uses), uses_at: Some(began), ..State::default() };
@@ -86,7 +87,7 @@ impl Following {
     /// What is new.
     pub(super) async fn news(&self, store: &OpenSearchStore) -> Result<Vec<News>, StoreError> {
         let mut state = self.state.lock().await;
-        let began = Timestamp::now();
+        let began = Instant::now();
         let listed = all_after(store, &DECISIVE, state.settled, false).await?;
         let newest = greatest(&listed);
         let new: Vec<Document> =
@@ -115,7 +116,7 @@ impl Following {
     fn opened(
         &self,
         store: &OpenSearchStore,
-        began: Timestamp,
+        began: Instant,
         documents: impl Iterator<Item = Document>,
     ) -> Result<Vec<News>, StoreError> {
         let keys = &store.settings.keys;
@@ -126,7 +127,7 @@ impl Following {
             .unwrap_or_else(PoisonError::into_inner)
             .extend(older.map(|document| Box::from(document.id())));
         let news = documents.into_iter().map(|document| document.open(keys)).collect::<Result<_, _>>()?;
-        self.read_at.store(began.as_millisecond(), Ordering::Release);
+        self.read_at.store(self.time_of(began), Ordering::Release);
         Ok(news)
     }
 
@@ -145,18 +146,18 @@ impl Following {
         self.current_at.fetch_max(self.read_at.load(Ordering::Acquire), Ordering::AcqRel);
     }
 
-    pub(super) fn is_current(&self, now: Timestamp) -> bool {
+    pub(super) fn is_current(&self) -> bool {
         let at = self.current_at.load(Ordering::Acquire);
-        let longest = i64::try_from(self.max_stale.as_millis()).unwrap_or(i64::MAX);
-        at != NEVER && {
-            let age = now.as_millisecond().saturating_sub(at);
-            age <= longest && age >= -CLOCK_SLACK
-        }
+        at != NEVER && self.time_of(Instant::now()).saturating_sub(at) <= milliseconds(self.max_stale)
+    }
+
+    fn time_of(&self, moment: Instant) -> i64 {
+        milliseconds(moment.saturating_duration_since(self.begun))
     }
 }
 
 impl State {
-    fn settle(&mut self, now: Timestamp) {
+    fn settle(&mut self, now: Instant) {
         while let Some(&(at, number)) = self.seen.front()
             && now.duration_since(at) >= LATE
         {
@@ -227,6 +228,10 @@ async fn search(
     }
     let search: Search = parse(&answer, "look for changes in")?;
     search.into_documents().ok_or(StoreError::Incomplete)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn greatest(documents: &[Document]) -> Option<u64> {

@@ -15,7 +15,6 @@ use crate::{
     policies::Policies,
     reload::{Files, Reloader},
     snapshot::{self, BuildError},
-    token_api,
     trace::{Tracer, TracerError},
 };
 
@@ -168,7 +167,7 @@ impl Server {
             }
         }
         if let Some(service) = self.proxy.snapshot().token_service() {
-            token_api::settle(service.tokens()).await;
+            service.settle().await;
         }
         let closed = self.proxy.audit().clone().close().await;
         let proxy = Arc::clone(&self.proxy);

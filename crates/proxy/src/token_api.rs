@@ -39,7 +39,7 @@ use self::{caller::Caller, clients::Clients, intake::Body, policies::Replaces, r
 pub use self::{
     index::NodesError,
     route::owns,
-    service::{OpenError, Rules, RulesError, TokenService, rules, settle},
+    service::{OpenError, Rules, RulesError, TokenService, rules},
 };
 use crate::{
     authenticate::{self, AuthenticationError},

@@ -1,6 +1,9 @@
 //! What the token service works with: the tokens, which the process has once, and the rules of the configuration in force.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     clients::Clients,
@@ -31,6 +34,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct TokenService {
     tokens: Tokens,
+    clock: CautiousClock,
     rules: Rules,
     /// End with the last configuration that uses the tokens.
     tasks: Arc<[Arc<Task>]>,
@@ -39,6 +43,14 @@ pub struct TokenService {
     notes: StoreKeys,
     polls: Arc<Polls>,
     guesses: Arc<Guesses>,
+}
+
+/// The machine's clock, but never ahead of the time that has passed. What is forgotten because its time is over would be missed if
+/// the clock had only been set ahead for a while: a revocation above all.
+#[derive(Clone, Copy, Debug)]
+struct CautiousClock {
+    started_at: Timestamp,
+    begun: Instant,
 }
 
 /// How a store that several proxies share is reached.
@@ -122,12 +134,13 @@ impl TokenService {
             }
         };
         let tokens = Tokens::open(store, Settings::default()).await?;
-        let mut tasks = vec![Task::spawn(maintain(tokens.clone()))];
+        let clock = CautiousClock { started_at: Timestamp::now(), begun: Instant::now() };
+        let mut tasks = vec![Task::spawn(maintain(tokens.clone(), clock))];
         if shared.is_some() {
             tasks.push(Task::spawn(follow(tokens.clone())));
         }
         let (polls, guesses) = (Arc::default(), Arc::default());
-        Ok(Self { tokens, rules, tasks: tasks.into(), shared, notes, polls, guesses })
+        Ok(Self { tokens, clock, rules, tasks: tasks.into(), shared, notes, polls, guesses })
     }
 
     /// The same tokens under another configuration.
@@ -140,6 +153,7 @@ impl TokenService {
         };
         Ok(Self {
             tokens: self.tokens.clone(),
+            clock: self.clock,
             rules,
             tasks: Arc::clone(&self.tasks),
             shared,
@@ -159,6 +173,11 @@ impl TokenService {
     /// The tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// Writes down what is only in memory, before the process ends.
+    pub async fn settle(&self) {
+        settle(&self.tokens, self.clock).await;
     }
 
     /// Who may have which tokens issued.
@@ -191,6 +210,13 @@ impl TokenService {
         if let Some(notifier) = &self.rules.notifier {
             notifier.tell(event, token);
         }
+    }
+}
+
+impl CautiousClock {
+    fn now(self) -> Timestamp {
+        let passed = self.started_at.checked_add(self.begun.elapsed());
+        passed.map_or(self.started_at, |passed| passed.min(Timestamp::now()))
     }
 }
 
@@ -250,16 +276,15 @@ async fn follow(tokens: Tokens) {
     }
 }
 
-async fn maintain(tokens: Tokens) {
+async fn maintain(tokens: Tokens, clock: CautiousClock) {
     loop {
         tokio::time::sleep(MAINTENANCE).await;
-        settle(&tokens).await;
+        settle(&tokens, clock).await;
     }
 }
 
-/// Writes down what is only in memory.
-pub async fn settle(tokens: &Tokens) {
-    match tokens.maintain(Timestamp::now()).await {
+async fn settle(tokens: &Tokens, clock: CautiousClock) {
+    match tokens.maintain(clock.now()).await {
         Ok(done) if done.tokens > 0 => tracing::debug!(forgotten = done.tokens, "tokens that ended long ago"),
         Ok(_) => {}
         Err(error) => {

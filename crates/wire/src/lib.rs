@@ -12,6 +12,7 @@ mod field;
 mod guard;
 mod head;
 mod limits;
+mod scratch;
 mod violation;
 
 pub use guard::{Guard, REFUSED_METHOD};

@@ -20,6 +20,11 @@ impl Glob {
         &self.0
     }
 
+    /// What every text that matches begins with; `None` if only the glob's own text does.
+    pub(crate) fn prefix(&self) -> Option<&str> {
+        self.0.split_once('*').map(|(prefix, _)| prefix)
+    }
+
     /// Whether the whole of `text` matches.
     pub fn matches(&self, text: &str) -> bool {
         let Some((prefix, rest)) = self.0.split_once('*') else {

@@ -1,7 +1,10 @@
+mod candidates;
+
 use std::sync::Arc;
 
 use thiserror::Error;
 
+use self::candidates::Candidates;
 use crate::rights::{Right, Rights};
 use crate::{Grant, Mapping, Scope, Subject};
 
@@ -20,6 +23,7 @@ pub struct ClusterRules {
 #[derive(Debug)]
 pub struct Mapper {
     mappings: Vec<Mapping>,
+    candidates: Candidates,
     cluster: ClusterRules,
     name: Arc<str>,
     native_scopes: bool,
@@ -64,7 +68,8 @@ impl Mapper {
             check(at, mapping)?;
         }
         let name = Arc::from(&*cluster.name);
-        Ok(Self { mappings, cluster, name, native_scopes, left_to_policies: false })
+        let candidates = Candidates::new(&mappings);
+        Ok(Self { mappings, candidates, cluster, name, native_scopes, left_to_policies: false })
     }
 
     /// The same mapper where policies decide in place of scopes: see [`Rights::left_to_policies`].
@@ -86,7 +91,7 @@ impl Mapper {
     /// The mappings that this token meets on the cluster: those that [`Self::rights`] come from, beside its own scopes.
     pub fn met<'m, S: Subject>(&'m self, subject: &'m S) -> impl Iterator<Item = &'m Mapping> {
         let addressed = self.is_addressed_by(subject);
-        self.mappings.iter().filter(move |mapping| self.meets(mapping, subject, addressed).is_some())
+        self.possible(subject).filter(move |mapping| self.meets(mapping, subject, addressed).is_some())
     }
 
     /// What this token may do on the cluster. Scopes that are not in the scope grammar (`openid`, …) are the
@@ -103,12 +108,17 @@ impl Mapper {
         }
         // Roles attach to rights whatever mapping brought them, so the rights come first.
         let (granting, roles_only): (Vec<_>, Vec<_>) =
-            self.mappings.iter().partition(|mapping| !mapping.grant.scopes.is_empty());
+            self.possible(subject).partition(|mapping| !mapping.grant.scopes.is_empty());
         for mapping in granting.into_iter().chain(roles_only) {
             self.apply(mapping, subject, addressed, &mut rights);
         }
         let rights = rights.finish();
         if self.left_to_policies { rights.left_to_policies() } else { rights }
+    }
+
+    /// The mappings that this token could meet, in their order.
+    fn possible(&self, subject: &impl Subject) -> impl Iterator<Item = &Mapping> {
+        self.candidates.of(subject).into_iter().filter_map(|at| self.mappings.get(at))
     }
 
     /// Whether scopes without a prefix count here.

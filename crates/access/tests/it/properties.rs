@@ -1,8 +1,9 @@
-use access::{Grant, Scope};
+use access::{Condition, Grant, Scope};
 use proptest::prelude::*;
 use rest::{Action, Ask, Need, Resource, Target, classify};
+use serde_json::json;
 
-use crate::subject::{Token, group_is, mapper, mapping, native};
+use crate::subject::{Token, group_is, mapper, mapping, native, scope_is};
 
 fn actions() -> impl Strategy<Value = Action> {
     prop::sample::select(Action::ALL.to_vec())
@@ -44,6 +45,37 @@ pub(crate) fn asks() -> impl Strategy<Value = Ask> {
         let query = hidden.then_some("expand_wildcards=all");
         classify(method, &path.replace("{}", &names), query).ok()
     })
+}
+
+/// Conditions over short texts, so that many are met.
+fn conditions() -> impl Strategy<Value = Condition> {
+    let claim = ("[ab]([.][ab])?", "[ab]{1,2}").prop_map(|(path, equals)| Condition::Claim {
+        path: path.parse().expect("a path"),
+        equals: equals.into(),
+    });
+    let single = prop_oneof![
+        2 => "[ab]{0,2}[*]?[ab]{0,1}[*]?".prop_map(|glob| scope_is(&glob)),
+        1 => scopes().prop_map(|scope| scope_is(&scope)),
+        2 => "[ab]{0,2}[*]?[ab]{0,1}".prop_map(|glob| group_is(&glob)),
+        2 => claim,
+    ];
+    single.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..4).prop_map(Condition::All))
+}
+
+fn tokens() -> impl Strategy<Value = Token> {
+    let texts = || prop::collection::vec("[ab]{0,3}", 0..3);
+    let value = prop_oneof![
+        texts().prop_map(|texts| json!(texts)),
+        "[ab]{1,2}".prop_map(|text| json!(text)),
+        "[ab]{1,2}".prop_map(|text| json!({"a": text, "b": [text]})),
+    ];
+    let claims = prop::collection::vec(("[ab]", value), 0..3).prop_map(|claims| claims.into_iter().collect());
+    (texts(), prop::collection::vec(scopes(), 0..2), texts(), claims).prop_map(
+        |(mut texts, scopes, groups, claims)| {
+            texts.extend(scopes);
+            Token { scopes: texts, groups, claims, ..Token::default() }
+        },
+    )
 }
 
 /// What a scope covers, written down again from the rules: enumerates the names instead of comparing patterns.
@@ -106,6 +138,18 @@ proptest! {
                 prop_assert!(denial.would_allow.allows(&denial.need), "{}", denial);
             }
         }
+    }
+
+    /// Which mappings are met is found without asking each of them whether it is.
+    #[test]
+    fn no_mapping_that_is_met_is_passed_over(
+        conditions in prop::collection::vec(conditions(), 0..8),
+        token in tokens(),
+    ) {
+        let mapper = mapper(conditions.into_iter().map(|when| mapping(when, "read:x", "", None)).collect());
+        let met: Vec<_> = mapper.met(&token).collect();
+        let asked: Vec<_> = mapper.mappings().iter().filter(|mapping| mapping.when.is_met_by(&token)).collect();
+        prop_assert_eq!(met, asked);
     }
 
     #[test]

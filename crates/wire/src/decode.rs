@@ -40,6 +40,11 @@ const FORBIDDEN_TRAILERS: &[&str] = &[
     "upgrade",
 ];
 
+/// Whether a field of this name may not stand in trailers.
+pub(crate) fn is_forbidden_trailer(name: &[u8]) -> bool {
+    FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))
+}
+
 /// The place in a body that is arriving.
 #[derive(Debug)]
 pub(crate) struct Decoder(Kind);
@@ -306,7 +311,7 @@ impl Chunked {
             return Ok(());
         }
         let (name, value) = field::split(line)?;
-        if FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes())) {
+        if is_forbidden_trailer(name) {
             return Err(Violation::ForbiddenTrailer);
         }
         let name = HeaderName::from_bytes(name).map_err(|_| Violation::InvalidFieldName)?;

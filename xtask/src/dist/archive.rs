@@ -30,21 +30,22 @@ pub(super) async fn make(release: &Release, built: &Built, third_party: &str, ou
     }
     files::write(&folder.join("THIRD-PARTY"), third_party)?;
     files::write(&folder.join("BUILDINFO"), &built.info)?;
-    let archive = out.join(format!("{name}.tar.gz")).display().to_string();
-    let pack = [
-        "--create",
-        "--file",
-        &archive,
-        "--use-compress-program=gzip --best --no-name",
-        "--format=ustar",
-        "--sort=name",
-        "--owner=root:0",
-        "--group=root:0",
-        "--mode=u=rwX,go=rX",
-        &format!("--mtime=@{}", release.epoch),
-        &name,
-    ];
-    program("tar", &pack).within(&stage).run().await
+    let archive = out.join(format!("{name}.tar.gz"));
+    tar(release, &stage, &[&name], &archive, &["--use-compress-program=gzip --best --no-name"]).await
+}
+
+/// Packs what is named in a folder, sorted, as root's and of the commit's time: the same content makes the same bytes.
+pub(super) async fn tar(
+    release: &Release,
+    folder: &Path,
+    names: &[&str],
+    archive: &Path,
+    options: &[&str],
+) -> Result<()> {
+    let (archive, mtime) = (archive.display().to_string(), format!("--mtime=@{}", release.epoch));
+    let create = ["--create", "--file", &archive, "--format=ustar", "--sort=name", &mtime];
+    let as_root = ["--owner=root:0", "--group=root:0", "--mode=u=rwX,go=rX"];
+    program("tar", &[&create[..], &as_root, options, names].concat()).within(folder).run().await
 }
 
 /// Writes `<program>.bash`, `_<program>` for zsh and `<program>.fish`.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{PROGRAMS, Release, files};
+use super::{PROGRAMS, Release, files, image};
 use crate::cargo::{cargo, program};
 use crate::{Result, XtaskError};
 
@@ -55,8 +55,9 @@ pub(super) async fn programs(release: &Release) -> Result<Built> {
         .env("CARGO_TARGET_DIR", source.join("target"))
         .env("SOURCE_DATE_EPOCH", &release.epoch);
     build.run().await?;
+    let certificates = files::sha256(&Path::new("/").join(image::CERTIFICATES)).await?;
     let info = format!(
-        "commit: {}\ntarget: {target}\nrust: {compiler}\nc: {}\n",
+        "commit: {}\ntarget: {target}\nrust: {compiler}\nc: {}\ncertificates: sha256:{certificates}\n",
         release.commit,
         linker.lines().next().unwrap_or_default()
     );

@@ -28,8 +28,8 @@ pub(super) async fn package(
     program("dpkg-deb", &build).env("SOURCE_DATE_EPOCH", &release.epoch).run().await
 }
 
-/// Debian's name for the processor of this machine.
-fn architecture() -> &'static str {
+/// Debian's name for the processor of this machine, which is also that of container images.
+pub(super) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

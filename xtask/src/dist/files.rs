@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::cargo::program;
 use crate::{Result, XtaskError};
 
+/// The checksums of a release, in its folder.
+pub(super) const SUMS: &str = "SHA256SUMS";
+
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> XtaskError {
     |source| XtaskError::Write { path: path.display().to_string(), source }
 }
@@ -75,10 +78,16 @@ pub(super) fn relative(path: &Path, folder: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }
 
-/// Writes `SHA256SUMS` of all files in a folder, as `sha256sum --check` reads it.
+/// Writes [`SUMS`] of all files in a folder, as `sha256sum --check` reads it.
 pub(super) async fn sums(folder: &Path) -> Result<()> {
     let names: Vec<String> = entries(folder)?.iter().map(|path| relative(path, folder)).collect();
     let arguments: Vec<&str> = names.iter().map(String::as_str).collect();
     let sums = program("sha256sum", &arguments).within(folder).output().await?;
-    write(&folder.join("SHA256SUMS"), sums)
+    write(&folder.join(SUMS), sums)
+}
+
+/// SHA-256 of a file, in hex.
+pub(super) async fn sha256(path: &Path) -> Result<String> {
+    let sum = program("sha256sum", &[&path.display().to_string()]).output().await?;
+    Ok(sum.split(' ').next().unwrap_or_default().to_owned())
 }

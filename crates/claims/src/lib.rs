@@ -1,4 +1,4 @@
-//! Paths to the claims of a token. No I/O.
+//! The claims of a token, and paths to them. No I/O.
 //!
 //! A [`ClaimPath`] is what the configuration writes to say where in a token something stands. Its grammar:
 //!
@@ -25,8 +25,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod claims;
 mod parse;
 mod path;
 
+pub use claims::Claims;
 pub use parse::ClaimPathError;
 pub use path::{ClaimPath, scalar_text};

@@ -22,12 +22,21 @@ impl ClaimPath {
     /// All values at this path, in document order. A value that is an array is given as its elements.
     pub fn select<'c>(&self, claims: &'c Map<String, Value>) -> Vec<&'c Value> {
         let mut found = Vec::new();
-        if let Some((first, rest)) = self.0.split_first()
-            && let Some(value) = claims.get(&**first)
-        {
-            descend(value, rest, &mut found);
-        }
+        let _: Option<()> = self.find_map(claims, |value| {
+            found.push(value);
+            None
+        });
         found
+    }
+
+    /// What `look` makes of the first of these values of which it makes anything.
+    pub fn find_map<'c, T>(
+        &self,
+        claims: &'c Map<String, Value>,
+        mut look: impl FnMut(&'c Value) -> Option<T>,
+    ) -> Option<T> {
+        let (first, rest) = self.0.split_first()?;
+        descend(claims.get(&**first)?, rest, &mut look)
     }
 
     /// The texts of all values at this path, in document order; see [`scalar_text`].
@@ -37,7 +46,7 @@ impl ClaimPath {
 
     /// The first non-empty string at this path. Numbers and booleans do not count: what is wanted is a name.
     pub fn first_string<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c str> {
-        self.select(claims).into_iter().find_map(|value| value.as_str().filter(|text| !text.is_empty()))
+        self.find_map(claims, |value| value.as_str().filter(|text| !text.is_empty()))
     }
 
     /// Whether this is the path of the top-level member `name`.
@@ -55,16 +64,16 @@ pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-fn descend<'c>(value: &'c Value, path: &[Box<str>], found: &mut Vec<&'c Value>) {
+fn descend<'c, T>(
+    value: &'c Value,
+    path: &[Box<str>],
+    look: &mut impl FnMut(&'c Value) -> Option<T>,
+) -> Option<T> {
     match (value, path.split_first()) {
-        (Value::Array(elements), _) => elements.iter().for_each(|element| descend(element, path, found)),
-        (_, None) => found.push(value),
-        (Value::Object(members), Some((first, rest))) => {
-            if let Some(value) = members.get(&**first) {
-                descend(value, rest, found);
-            }
-        }
-        _ => {}
+        (Value::Array(elements), _) => elements.iter().find_map(|element| descend(element, path, look)),
+        (_, None) => look(value),
+        (Value::Object(members), Some((first, rest))) => descend(members.get(&**first)?, rest, look),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Paths as text, and what they find.
 #![expect(clippy::panic, reason = "a test ends at the first thing that is not as it should be")]
 
-use claims::{ClaimPath, ClaimPathError};
+use claims::{ClaimPath, ClaimPathError, Claims};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -126,5 +126,18 @@ proptest! {
     #[test]
     fn any_text_is_read_without_harm(text in any::<String>()) {
         let _ = text.parse::<ClaimPath>();
+    }
+}
+
+#[test]
+fn compact_claims_say_the_same() {
+    let text = r#"{"iss":"a","groups":["x",{"y":1.5}],"n":null}"#;
+    let members: Map<String, Value> = serde_json::from_str(text).unwrap();
+    let claims = Claims::of_text(text.as_bytes().to_vec(), members.clone());
+    for compact in
+        [claims.clone().compact(), claims.compact().clone(), Claims::from(members.clone()).compact()]
+    {
+        assert_eq!(*compact, members);
+        assert!(!format!("{compact:?}").contains("groups"));
     }
 }

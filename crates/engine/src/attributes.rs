@@ -2,8 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use claims::ClaimPath;
-use serde_json::{Map, Value};
+use claims::{ClaimPath, Claims};
 
 /// Why a claim cannot become an attribute.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -76,10 +75,7 @@ impl Attributes {
     }
 
     /// The attributes of one caller, by name.
-    pub fn read<'a>(
-        &'a self,
-        claims: &'a Map<String, Value>,
-    ) -> Result<Vec<(&'a str, Cow<'a, str>)>, AttributeError> {
+    pub fn read<'a>(&'a self, claims: &'a Claims) -> Result<Vec<(&'a str, Cow<'a, str>)>, AttributeError> {
         let mut found = Vec::with_capacity(self.0.len());
         for (name, path) in &self.0 {
             let mut values = path.texts(claims);
@@ -119,12 +115,16 @@ mod tests {
         BTreeMap::from([(name.to_owned(), path.parse().unwrap())])
     }
 
+    fn of(claims: &serde_json::Value) -> Claims {
+        claims.as_object().unwrap().clone().into()
+    }
+
     #[test]
     fn values() {
         let attributes = Attributes::new(&one("tenant", "org.id"), &[]).unwrap();
         let read = |values: &[&str]| {
-            let claims = serde_json::json!({ "org": { "id": values } });
-            let found = attributes.read(claims.as_object().unwrap())?;
+            let claims = of(&serde_json::json!({ "org": { "id": values } }));
+            let found = attributes.read(&claims)?;
             Ok(found.into_iter().map(|(_, value)| value.into_owned()).collect::<Vec<_>>())
         };
         assert_eq!(read(&[]).unwrap(), Vec::<String>::new());
@@ -156,8 +156,8 @@ mod tests {
     #[test]
     fn a_refused_value_is_not_repeated_in_the_message() {
         let attributes = Attributes::new(&one("tenant", "t"), &[]).unwrap();
-        let claims = serde_json::json!({ "t": "hunter2*" });
-        let error = attributes.read(claims.as_object().unwrap()).unwrap_err();
+        let claims = of(&serde_json::json!({ "t": "hunter2*" }));
+        let error = attributes.read(&claims).unwrap_err();
         assert!(!error.to_string().contains("hunter2"));
     }
 

@@ -3,8 +3,8 @@
 use std::{fmt, net::IpAddr, sync::Arc, time::SystemTime};
 
 use access::Permit;
+use claims::Claims;
 use secrecy::SecretString;
-use serde_json::{Map, Value};
 
 /// A verified caller together with what allowed this request.
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ pub struct Caller<'a> {
     /// What allowed this request: its scopes, and the roles and the engine user of the mappings behind exactly those.
     pub permit: &'a Permit,
     /// All claims of the caller's token, for attributes.
-    pub claims: &'a Map<String, Value>,
+    pub claims: &'a Claims,
     /// The address the request came from.
     pub source: IpAddr,
     /// The caller's own token. Only `forward` reads it.

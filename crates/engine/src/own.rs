@@ -7,7 +7,7 @@ use std::{
 };
 
 use access::Permit;
-use serde_json::Map;
+use claims::Claims;
 
 use crate::{Caller, Credential, EngineIdentity, IdentityError};
 
@@ -64,7 +64,7 @@ impl EngineIdentity {
             client_id: None,
             subject: name,
             permit: &permit,
-            claims: &Map::new(),
+            claims: &Claims::default(),
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
             token: None,
             now,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use access::{ClusterRules, Condition, Glob, Granted, Mapper, Mapping, Permit, ScopesOnly};
+use claims::Claims;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -59,13 +60,14 @@ impl Fixture {
 
     /// Calls `with` with the caller.
     pub(crate) fn with<T>(&self, with: impl FnOnce(&Caller<'_>) -> T) -> T {
+        let claims = Claims::from(self.claims.clone());
         with(&Caller {
             provider: "keycloak",
             user_id: self.user.as_deref(),
             client_id: self.client.as_deref(),
             subject: "f81d4fae",
             permit: &self.permit,
-            claims: &self.claims,
+            claims: &claims,
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
             token: self.token.as_ref(),
             now: self.now,

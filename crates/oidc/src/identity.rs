@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use claims::ClaimPath;
+use claims::{ClaimPath, Claims};
 use serde_json::{Map, Value};
 
 use crate::ClaimNames;
@@ -37,8 +37,10 @@ pub struct Identity {
     /// Until when this may be believed without asking again, in seconds since 1970: `expires_at`, or earlier if the
     /// token was introspected. The time to give to a cache.
     pub fresh_until: u64,
+    /// `acr`: how the user was authenticated.
+    pub acr: Option<Arc<str>>,
     /// All claims.
-    pub claims: Map<String, Value>,
+    pub claims: Claims,
     /// Whether the claims come from introspection rather than from the token itself.
     pub opaque: bool,
 }
@@ -75,12 +77,15 @@ pub(crate) fn texts(paths: &[ClaimPath], claims: &Map<String, Value>, split: boo
             found.push(text.into());
         }
     };
-    for text in paths.iter().flat_map(|path| path.select(claims)).filter_map(Value::as_str) {
-        if split {
-            text.split(' ').for_each(&mut add);
-        } else {
-            add(text);
-        }
+    for path in paths {
+        let _: Option<()> = path.find_map(claims, |value| {
+            match value.as_str() {
+                Some(text) if split => text.split(' ').for_each(&mut add),
+                Some(text) => add(text),
+                None => {}
+            }
+            None
+        });
     }
     found
 }

@@ -1,40 +1,83 @@
 //! The compact serialisation of a JWS (RFC 7515 section 7.1), read but not yet believed.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64URL_NOPAD;
+use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 
 use crate::{Algorithm, TokenError, strict_json};
 
 /// Longer key ids are in no honest token, and they end up in a memory of unknown ones.
 const MAX_KEY_ID: usize = 512;
+/// How many headers are remembered: a provider has one for each of its keys.
+const KNOWN_HEADERS: usize = 64;
+/// Longer ones, in Base64url, are read each time.
+const MAX_KNOWN_HEADER: usize = 1024;
 
 /// A parsed token. Nothing in it has been verified.
 pub(crate) struct Jws<'a> {
-    pub(crate) algorithm: Algorithm,
-    pub(crate) key_id: Option<String>,
-    pub(crate) typ: Option<String>,
+    pub(crate) header: Arc<Header>,
     pub(crate) claims: Map<String, Value>,
+    /// What the claims were read of.
+    pub(crate) payload: Vec<u8>,
     pub(crate) signing_input: &'a [u8],
     pub(crate) signature: Vec<u8>,
 }
 
+/// What counts of a token's header.
+pub(crate) struct Header {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: Option<String>,
+    pub(crate) typ: Option<String>,
+}
+
+/// Headers of tokens that turned out to be good, by their Base64url form: tokens of one provider mostly have the same. Nobody else
+/// can crowd them out.
+pub(crate) struct Headers(Cache<Box<str>, Arc<Header>>);
+
 /// Whether the token is meant as a JWS: three parts, of which the first decodes to something like a JSON object.
 /// Anything else is opaque.
 pub(crate) fn is_jws(token: &str) -> bool {
-    let mut parts = token.split('.');
-    let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
     // The Base64url forms of a first byte `{`.
-    matches!(header.as_bytes(), [b'e', b'w'..=b'z' | b'0'..=b'9' | b'-' | b'_', ..])
+    matches!(token.as_bytes(), [b'e', b'w'..=b'z' | b'0'..=b'9' | b'-' | b'_', ..])
+        && token.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
 impl<'a> Jws<'a> {
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
+        Self::parse_with(token, |header| Header::read(header).map(Arc::new))
+    }
+
+    /// The same with headers that are known.
+    pub(crate) fn parse_knowing(token: &'a str, known: &Headers) -> Result<Self, TokenError> {
+        Self::parse_with(token, |header| match known.0.get(header) {
+            Some(header) => Ok(header),
+            None => Header::read(header).map(Arc::new),
+        })
+    }
+
+    fn parse_with(
+        token: &'a str,
+        header: impl FnOnce(&str) -> Result<Arc<Header>, TokenError>,
+    ) -> Result<Self, TokenError> {
         let (signing_input, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-        let (header, payload) = signing_input.split_once('.').ok_or(TokenError::Malformed)?;
-        let header = strict_json::object(&decode(header)?)?;
+        let (encoded, payload) = signing_input.split_once('.').ok_or(TokenError::Malformed)?;
+        let header = header(encoded)?;
+        let payload = decode(payload)?;
+        Ok(Self {
+            header,
+            claims: strict_json::object(&payload)?,
+            payload,
+            signing_input: signing_input.as_bytes(),
+            signature: decode(signature)?,
+        })
+    }
+}
+
+impl Header {
+    fn read(encoded: &str) -> Result<Self, TokenError> {
+        let header = strict_json::object(&decode(encoded)?)?;
 
         // Extensions first: what they would mean for the rest is not known.
         if header.contains_key("crit") || header.get("b64").is_some_and(|b64| b64 != &Value::Bool(true)) {
@@ -52,15 +95,22 @@ impl<'a> Jws<'a> {
             return Err(TokenError::Malformed);
         }
         let typ = text(&header, "typ")?.map(str::to_owned);
+        Ok(Self { algorithm, key_id, typ })
+    }
+}
 
-        Ok(Self {
-            algorithm,
-            key_id,
-            typ,
-            claims: strict_json::object(&decode(payload)?)?,
-            signing_input: signing_input.as_bytes(),
-            signature: decode(signature)?,
-        })
+impl Headers {
+    pub(crate) fn new() -> Self {
+        Self(Cache::new(KNOWN_HEADERS))
+    }
+
+    /// Remembers the header of a token that was verified.
+    pub(crate) fn remember(&self, token: &str, header: Arc<Header>) {
+        if let Some((encoded, _)) = token.split_once('.')
+            && encoded.len() <= MAX_KNOWN_HEADER
+        {
+            self.0.insert(encoded.into(), header);
+        }
     }
 }
 
@@ -121,6 +171,28 @@ mod tests {
         {
             assert_eq!(Jws::parse(&broken).err(), Some(TokenError::Malformed), "{broken}");
         }
+    }
+
+    #[test]
+    fn a_header_that_is_known_is_read_as_before() {
+        let known = Headers::new();
+        let good = token(r#"{"alg":"RS256","kid":"a","typ":"at+jwt"}"#);
+        let first = Jws::parse_knowing(&good, &known).map_err(drop).unwrap();
+        assert!(known.0.is_empty(), "not before the token was verified");
+        known.remember(&good, first.header);
+        let again = Jws::parse_knowing(&good, &known).map_err(drop).unwrap();
+        let fields = |header: &Header| (header.algorithm, header.key_id.clone(), header.typ.clone());
+        let alone = Jws::parse(&good).map_err(drop).unwrap();
+        assert_eq!(fields(&again.header), fields(&alone.header));
+        assert_eq!(again.signing_input, alone.signing_input);
+        let other = token(r#"{"alg":"RS256","kid":"b"}"#);
+        let other = Jws::parse_knowing(&other, &known).map_err(drop).unwrap();
+        assert_eq!(fields(&other.header), (Algorithm::RS256, Some("b".to_owned()), None));
+
+        let long = token(&format!(r#"{{"alg":"RS256","x5c":"{}"}}"#, "x".repeat(MAX_KNOWN_HEADER)));
+        let header = Jws::parse(&long).map_err(drop).unwrap().header;
+        known.remember(&long, header);
+        assert_eq!(known.0.len(), 1);
     }
 
     #[test]

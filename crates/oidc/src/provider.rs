@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use claims::Claims;
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -119,16 +120,16 @@ impl Provider {
         if self.config.keys == KeySource::IntrospectionOnly {
             return self.introspect(token).await.map(|identity| (*identity).clone());
         }
-        if !self.config.algorithms.contains(&jws.algorithm) {
+        let typ = jws.header.typ.as_deref();
+        if !self.config.algorithms.contains(&jws.header.algorithm) {
             return Err(TokenError::AlgorithmNotAllowed);
         }
-        validation::header_type(&self.config, jws.typ.as_deref())?;
+        validation::header_type(&self.config, typ)?;
         // Claims before the signature: neither a fetch nor a signature check is spent on a token that is refused anyway.
         let now = self.clock.unix();
         let names = (&self.name, &self.issuer);
-        let claims = std::mem::take(&mut jws.claims);
-        let mut identity =
-            validation::claims(&self.config, names, jws.typ.as_deref(), claims, now, Source::Token)?;
+        let claims = Claims::of_text(std::mem::take(&mut jws.payload), std::mem::take(&mut jws.claims));
+        let mut identity = validation::claims(&self.config, names, typ, claims, now, Source::Token)?;
         let keys_last = self.verify_fresh(&Signed::of(&jws)).await?;
         // Who caches the result asks again when the keys that gave it are too old.
         identity.fresh_until = identity.fresh_until.min(now.saturating_add(keys_last.as_secs()));
@@ -142,7 +143,7 @@ impl Provider {
 
     /// Checks the signature of a token that is no access token, and nothing else of it.
     pub(crate) async fn check_signature(self: &Arc<Self>, jws: &Jws<'_>) -> Result<(), TokenError> {
-        if !self.config.algorithms.contains(&jws.algorithm) {
+        if !self.config.algorithms.contains(&jws.header.algorithm) {
             return Err(TokenError::AlgorithmNotAllowed);
         }
         self.verify_fresh(&Signed::of(jws)).await.map(drop)
@@ -238,8 +239,8 @@ struct Signed<'a> {
 impl<'a> Signed<'a> {
     fn of(jws: &'a Jws<'_>) -> Self {
         Self {
-            algorithm: jws.algorithm,
-            key_id: jws.key_id.as_deref(),
+            algorithm: jws.header.algorithm,
+            key_id: jws.header.key_id.as_deref(),
             message: jws.signing_input,
             signature: &jws.signature,
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use crate::jws::{self, Jws};
+use crate::jws::{self, Headers, Jws};
 use crate::provider::Provider;
 use crate::{
     BearerToken, Clock, ConfigError, Identity, ProviderConfig, ProviderStatus, SystemClock, TokenError,
@@ -20,6 +20,7 @@ pub struct Providers {
     /// In the order of the configuration.
     all: Vec<Arc<Provider>>,
     epoch: Arc<AtomicU64>,
+    headers: Headers,
 }
 
 impl Providers {
@@ -45,7 +46,7 @@ impl Providers {
             }
             all.push(provider);
         }
-        Ok(Self { by_issuer, all, epoch })
+        Ok(Self { by_issuer, all, epoch, headers: Headers::new() })
     }
 
     /// Fetches the documents of all providers at the same time and waits for the outcome, at most three times the
@@ -81,13 +82,19 @@ impl Providers {
         if !jws::is_jws(token.expose()) {
             return self.introspect(token).await;
         }
-        let jws = Jws::parse(token.expose())?;
+        let jws = Jws::parse_knowing(token.expose(), &self.headers)?;
         let issuer = match jws.claims.get("iss") {
             None => return Err(TokenError::MissingClaim("iss".to_owned())),
             Some(issuer) => issuer.as_str().ok_or(TokenError::Malformed)?,
         };
         let provider = self.by_issuer.get(issuer).ok_or(TokenError::UnknownIssuer)?;
-        provider.check_jwt(token, jws).await
+        // Of a header that was read for this token nobody else has a part.
+        let new = (Arc::strong_count(&jws.header) == 1).then(|| Arc::clone(&jws.header));
+        let identity = provider.check_jwt(token, jws).await?;
+        if let Some(header) = new {
+            self.headers.remember(token.expose(), header);
+        }
+        Ok(identity)
     }
 
     /// Whom claims of an earlier token speak for, by the rules of now: the issuer must still be configured, and audience,

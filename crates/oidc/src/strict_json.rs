@@ -13,6 +13,8 @@ use crate::TokenError;
 
 /// Deeper claims than these are in no honest token.
 const MAX_DEPTH: usize = 16;
+/// Room for the members of most tokens.
+const MEMBERS: usize = 14;
 
 /// The object that `bytes` are, exactly.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, TokenError> {
@@ -93,7 +95,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let seed = self.deeper()?;
-        let mut object = Map::new();
+        let mut object = if self.depth == MAX_DEPTH { Map::with_capacity(MEMBERS) } else { Map::new() };
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(seed)?;
             if object.insert(name, value).is_some() {

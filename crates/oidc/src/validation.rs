@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use claims::Claims;
 use serde_json::{Map, Value};
 
 use crate::identity::{self, Identity};
@@ -42,20 +43,22 @@ pub(crate) fn claims(
     config: &ProviderConfig,
     (provider, issuer): (&Arc<str>, &Arc<str>),
     typ: Option<&str>,
-    claims: Map<String, Value>,
+    kept: impl Into<Claims>,
     now: u64,
     source: Source,
 ) -> Result<Identity, TokenError> {
-    match text(&claims, "iss")? {
+    let kept = kept.into();
+    let claims: &Map<String, Value> = &kept;
+    match text(claims, "iss")? {
         Some(iss) if iss == &**issuer => {}
         Some(_) => return Err(TokenError::UnknownIssuer),
         None if source == Source::Token => return Err(missing("iss")),
         None => {}
     }
     if !matches!(source, Source::Recorded { .. }) {
-        purpose(config, typ, &claims)?;
+        purpose(config, typ, claims)?;
     }
-    let audiences = audiences(&claims)?;
+    let audiences = audiences(claims)?;
     match source {
         Source::Introspection { audience_optional: true, .. }
         | Source::Recorded { audience_optional: true }
@@ -64,21 +67,21 @@ pub(crate) fn claims(
         _ if audiences.iter().any(|audience| config.audiences.iter().any(|own| **own == **audience)) => {}
         _ => return Err(TokenError::WrongAudience),
     }
-    let (expires_at, fresh_until) = times(config.leeway, &claims, now, source)?;
+    let (expires_at, fresh_until) = times(config.leeway, claims, now, source)?;
     if claims.contains_key("cnf") && !config.allow_sender_constrained {
         return Err(TokenError::SenderConstrained);
     }
     for path in &config.required_claims {
-        if path.select(&claims).into_iter().all(Value::is_null) {
+        if path.select(claims).into_iter().all(Value::is_null) {
             return Err(TokenError::MissingClaim(path.to_string()));
         }
     }
 
-    let client_id = identity::client(&config.claims, &claims);
+    let client_id = identity::client(&config.claims, claims);
     if source == Source::Token && typ.is_some_and(|typ| bare(typ).eq_ignore_ascii_case("at+jwt")) {
-        profile(&claims, client_id.is_some())?;
+        profile(claims, client_id.is_some())?;
     }
-    let subject: Arc<str> = match (text(&claims, "sub")?.filter(|sub| !sub.is_empty()), &client_id) {
+    let subject: Arc<str> = match (text(claims, "sub")?.filter(|sub| !sub.is_empty()), &client_id) {
         (Some(sub), _) => sub.into(),
         (None, Some(client)) if config.allow_missing_subject || source != Source::Token => Arc::clone(client),
         _ => return Err(missing("sub")),
@@ -86,18 +89,19 @@ pub(crate) fn claims(
     Ok(Identity {
         provider: Arc::clone(provider),
         issuer: Arc::clone(issuer),
-        user_id: identity::user(&config.claims, &claims, &subject, client_id.as_deref()),
+        user_id: identity::user(&config.claims, claims, &subject, client_id.as_deref()),
         subject,
         client_id,
-        token_id: text(&claims, "jti")?.map(Into::into),
-        scopes: identity::texts(&config.claims.scopes, &claims, true),
-        groups: identity::texts(&config.claims.groups, &claims, false),
+        token_id: text(claims, "jti")?.map(Into::into),
+        scopes: identity::texts(&config.claims.scopes, claims, true),
+        groups: identity::texts(&config.claims.groups, claims, false),
         audiences,
         expires_at,
-        issued_at: number(&claims, "iat")?,
+        issued_at: number(claims, "iat")?,
         fresh_until,
-        claims,
+        acr: claims.get("acr").and_then(Value::as_str).map(Into::into),
         opaque: matches!(source, Source::Introspection { .. }),
+        claims: kept.compact(),
     })
 }
 

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use access::{Rights, Scope, Subject};
-use claims::ClaimPath;
+use claims::{ClaimPath, Claims};
 use oidc::Identity;
-use serde_json::{Map, Value};
 use tokens::Token;
 
 use crate::snapshot::Snapshot;
@@ -94,12 +93,12 @@ impl Principal {
 /// A verified token as the mapping of scopes sees it.
 pub(crate) struct View<'a> {
     identity: &'a Identity,
-    claims: &'a Map<String, Value>,
+    claims: &'a Claims,
 }
 
 impl<'a> View<'a> {
     /// `claims` are those of the identity, or these with more.
-    pub(crate) fn of(identity: &'a Identity, claims: &'a Map<String, Value>) -> Self {
+    pub(crate) fn of(identity: &'a Identity, claims: &'a Claims) -> Self {
         Self { identity, claims }
     }
 }

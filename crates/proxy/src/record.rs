@@ -175,7 +175,7 @@ impl Entry {
             record.provider = Some(caller.provider.to_string());
             record.scopes = caller.scopes.iter().map(ToString::to_string).collect();
             record.groups = caller.groups.iter().map(ToString::to_string).collect();
-            record.acr = caller.claims.get("acr").and_then(|acr| acr.as_str()).map(str::to_owned);
+            record.acr = text(&caller.acr);
             record.token_issued_at = caller.issued_at.and_then(timestamp);
         });
     }

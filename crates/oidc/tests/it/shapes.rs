@@ -207,7 +207,7 @@ async fn tokens_of_the_known_providers() {
         assert_eq!(plain(&identity.audiences), [AUDIENCE, "account"], "{}", shape.what);
         assert_eq!((identity.expires_at, identity.issued_at), (NOW + 60, Some(NOW)), "{}", shape.what);
         assert_eq!((identity.fresh_until, identity.opaque), (NOW + 60, false), "{}", shape.what);
-        assert_eq!(Value::Object(identity.claims.clone()), claims, "{}", shape.what);
+        assert_eq!(json!(*identity.claims), claims, "{}", shape.what);
         assert!(!format!("{identity:?}").contains("example.com\", \"email"), "{}", shape.what);
     }
 }

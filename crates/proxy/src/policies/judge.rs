@@ -145,7 +145,7 @@ impl Judge {
             source: *source,
             time: *time,
             token_age: Duration::from_secs(u64::try_from(time.as_second() - issued).unwrap_or(0)),
-            acr: identity.claims.get("acr").and_then(|acr| acr.as_str()),
+            acr: identity.acr.as_deref(),
             tenant: tenant.as_deref(),
         };
         let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);

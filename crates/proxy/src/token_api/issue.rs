@@ -138,7 +138,7 @@ pub(crate) fn judge(
         .collect();
     let identity = presenter.identity();
     let policies = api.service.policies();
-    let judged = policies.judge(asked, &View::of(identity, &kept_claims(identity)), &rights);
+    let judged = policies.judge(asked, &View::of(identity, &kept_claims(identity).into()), &rights);
     judged.map_err(|error| of_policy(&error))
 }
 
@@ -181,7 +181,7 @@ fn for_other(identity: &Identity, owner: Owner) -> Result<Party, Fault> {
 
 /// The claims to be kept. Introspection may leave the issuer out, which rules and later checks go by.
 pub(crate) fn kept_claims(identity: &Identity) -> Map<String, Value> {
-    let mut claims = identity.claims.clone();
+    let mut claims = Map::clone(&identity.claims);
     claims.entry("iss").or_insert_with(|| Value::from(&*identity.issuer));
     claims
 }

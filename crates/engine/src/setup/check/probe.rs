@@ -7,6 +7,7 @@ use std::{
 };
 
 use access::Permit;
+use claims::Claims;
 use serde_json::{Map, Value};
 
 use super::{Finding, compare::matches};
@@ -104,7 +105,7 @@ fn credential(identity: &EngineIdentity, scope: &str) -> Result<Credential, Iden
         client_id: None,
         subject: "probe",
         permit: &permit,
-        claims: &Map::new(),
+        claims: &Claims::default(),
         source: IpAddr::V4(Ipv4Addr::LOCALHOST),
         token: None,
         now: SystemTime::now(),

@@ -46,11 +46,11 @@ pub(crate) fn some_text<S: Serializer, T: AsRef<str>>(text: &Option<T>, to: S) -
 }
 
 /// Writes at most [`ENTRIES`] bounded entries; a last entry says how many more there were.
-pub(crate) fn list<S: Serializer>(list: &[String], to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn list<S: Serializer, T: AsRef<str>>(list: &[T], to: S) -> Result<S::Ok, S::Error> {
     let shown = list.len().min(ENTRIES);
     let mut seq = to.serialize_seq(None)?;
     for entry in &list[..shown] {
-        seq.serialize_element(&clip(entry, TEXT))?;
+        seq.serialize_element(&clip(entry.as_ref(), TEXT))?;
     }
     if shown < list.len() {
         seq.serialize_element(&format!("{CUT} and {} more", list.len() - shown))?;

@@ -17,8 +17,9 @@ use tokio::sync::{
 use crate::{
     AuditError, Record, Stats,
     output::Output,
+    record::Queued,
     stats::Counters,
-    writer::{Control, Loop, Queued},
+    writer::{Control, Loop},
 };
 
 /// How long [`AuditLog::close`] waits for a sink that takes no records and for slots not yet committed.
@@ -120,7 +121,7 @@ impl AuditLog {
     /// With a full queue the record is kept beside the queue under [`WhenFull::Wait`], and counted as dropped under
     /// [`WhenFull::Count`].
     pub fn try_write(&self, record: Record) {
-        self.inner.commit(None, Box::new(record));
+        self.inner.commit(None, record);
     }
 
     /// Opens the file anew by its path, after another program has moved it away. Does nothing on standard output.
@@ -176,7 +177,7 @@ impl AuditLog {
 
 impl Inner {
     /// Hands a record to the writer; whatever happens it is written or counted.
-    fn commit(&self, place: Option<OwnedPermit<Queued>>, mut record: Queued) {
+    fn commit(&self, place: Option<OwnedPermit<Queued>>, mut record: Record) {
         self.counters.accepted.fetch_add(1, Relaxed);
         if self.counters.finished.load(Acquire) {
             self.counters.drop_records(1);
@@ -184,11 +185,20 @@ impl Inner {
             return;
         }
         record.missed_before = self.counters.missed.swap(0, Relaxed);
+        let queued = match Queued::new(&record) {
+            Ok(queued) => queued,
+            Err(error) => {
+                self.counters.missed.fetch_add(record.missed_before, Relaxed);
+                self.counters.drop_records(1);
+                tracing::error!(%error, "an audit record cannot be encoded");
+                return;
+            }
+        };
         if let Some(place) = place {
-            place.send(record);
+            place.send(queued);
             return;
         }
-        let refused = match (self.queue.try_send(record), self.when_full) {
+        let refused = match (self.queue.try_send(queued), self.when_full) {
             (Ok(()), _) => return,
             (Err(TrySendError::Full(record)), WhenFull::Wait) => match self.overflow.send(record) {
                 Ok(()) => return,
@@ -214,7 +224,7 @@ impl Inner {
 #[must_use = "a slot dropped at once writes a record of an aborted request"]
 pub struct Slot {
     place: Option<OwnedPermit<Queued>>,
-    draft: Option<Queued>,
+    draft: Option<Box<Record>>,
     committed: bool,
     log: Arc<Inner>,
 }
@@ -232,10 +242,10 @@ impl Slot {
 
     /// Writes `record`. Neither waits nor fails.
     pub fn commit(mut self, record: Record) {
-        self.finish(Box::new(record));
+        self.finish(record);
     }
 
-    fn finish(&mut self, record: Queued) {
+    fn finish(&mut self, record: Record) {
         self.committed = true;
         self.log.commit(self.place.take(), record);
     }
@@ -246,11 +256,14 @@ impl Drop for Slot {
         if self.committed {
             return;
         }
-        let record = self.draft.take().unwrap_or_else(|| {
-            let mut record = Record::begin("unknown", "unknown", "unknown");
-            record.reason = Some("aborted_before_recorded".into());
-            Box::new(record)
-        });
+        let record = self.draft.take().map_or_else(
+            || {
+                let mut record = Record::begin("unknown", "unknown", "unknown");
+                record.reason = Some("aborted_before_recorded".into());
+                record
+            },
+            |draft| *draft,
+        );
         self.finish(record);
     }
 }

@@ -1,10 +1,13 @@
-use std::{borrow::Cow, net::SocketAddr};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::clip;
+use crate::{Caller, clip};
+
+/// Room for most lines, in bytes.
+const LINE: usize = 1024;
 
 /// A fixed word of this program (a reason code, a layer, a protocol version), not text from a client.
 pub type Label = Cow<'static, str>;
@@ -46,10 +49,10 @@ pub struct EngineIdentity {
     pub kind: Label,
     /// The engine's user name.
     #[serde(serialize_with = "clip::text")]
-    pub user: String,
+    pub user: Arc<str>,
     /// The engine's backend roles.
-    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
-    pub roles: Vec<String>,
+    #[serde(serialize_with = "clip::list", skip_serializing_if = "<[_]>::is_empty")]
+    pub roles: Arc<[Arc<str>]>,
 }
 
 /// One request, as the audit trail keeps it.
@@ -83,7 +86,7 @@ pub struct Record {
     pub needed_scope: Option<String>,
     /// The scopes that permitted the request.
     #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
-    pub permitted_by: Vec<String>,
+    pub permitted_by: Vec<Arc<str>>,
     /// The policies that permitted the request.
     #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
@@ -94,33 +97,9 @@ pub struct Record {
     /// The OAuth client.
     #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// The user for whom the client acts.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<String>,
-    /// The token's `sub` claim. It means something only together with `issuer`.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// The token's `iss` claim.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
-    /// The configured provider that vouches for the token.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
-    /// The token's `jti` claim. Never the token.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
-    pub token_id: Option<String>,
-    /// The token's scopes.
-    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
-    pub scopes: Vec<String>,
-    /// The groups that the token puts the caller in.
-    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<String>,
-    /// The token's `acr` claim: how the user was authenticated.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
-    pub acr: Option<String>,
-    /// When the token was issued.
-    #[serde(serialize_with = "clip::some_timestamp", skip_serializing_if = "Option::is_none")]
-    pub token_issued_at: Option<Timestamp>,
+    /// What the token says of the caller.
+    #[serde(skip)]
+    pub caller: Option<Arc<Caller>>,
 
     /// What kind of access was asked for, such as `read`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,7 +115,7 @@ pub struct Record {
     pub needs: Vec<String>,
     /// The configured cluster.
     #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
+    pub cluster: Option<Arc<str>>,
     /// Which of the cluster's servers the request is for: `engine` or `dashboards`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Label>,
@@ -210,15 +189,7 @@ impl Record {
             policies: Vec::new(),
             policy_would_deny: None,
             client_id: None,
-            user_id: None,
-            subject: None,
-            issuer: None,
-            provider: None,
-            token_id: None,
-            scopes: Vec::new(),
-            groups: Vec::new(),
-            acr: None,
-            token_issued_at: None,
+            caller: None,
             action: None,
             operation: None,
             targets: Vec::new(),
@@ -245,6 +216,23 @@ impl Record {
     }
 }
 
+/// A record on its way to the writer.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    /// Its line.
+    pub(crate) line: Vec<u8>,
+    /// How many records it says are missing.
+    pub(crate) missed_before: u64,
+}
+
+impl Queued {
+    pub(crate) fn new(record: &Record) -> Result<Self, serde_json::Error> {
+        let mut line = Vec::with_capacity(LINE);
+        Line::Request(record).append(&mut line)?;
+        Ok(Self { line, missed_before: record.missed_before })
+    }
+}
+
 /// A line of the trail.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -268,6 +256,12 @@ impl Line<'_> {
         if let Err(error) = serde_json::to_writer(&mut *buffer, self) {
             buffer.truncate(before);
             return Err(error);
+        }
+        if let Self::Request(Record { caller: Some(caller), .. }) = self {
+            buffer.pop();
+            buffer.push(b',');
+            buffer.extend_from_slice(caller.members().as_bytes());
+            buffer.push(b'}');
         }
         buffer.push(b'\n');
         Ok(())

@@ -16,9 +16,9 @@ use tokio::{
 };
 
 use crate::{
-    AuditError, Record,
+    AuditError,
     output::{Output, Reopened},
-    record::Line,
+    record::{Line, Queued},
     stats::Counters,
 };
 
@@ -35,9 +35,6 @@ const GATHERING_QUEUE: usize = 1024;
 const SYNC_WITHIN: Duration = Duration::from_secs(1);
 /// The pauses between attempts to write to a sink that fails.
 const BACKOFF: std::ops::RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(2);
-
-/// A record on its way; boxed, so that the queue's places are small.
-pub(crate) type Queued = Box<Record>;
 
 /// Where the end of an order is told.
 type Answer = oneshot::Sender<Result<(), AuditError>>;
@@ -172,13 +169,17 @@ impl Loop {
     /// Writes a batch, for as long as it takes. `false` when giving up.
     async fn write(&mut self, batch: &mut Vec<Queued>) -> bool {
         for record in batch.drain(..) {
-            self.encode(&Line::Request(&record));
+            self.buffer.extend_from_slice(&record.line);
         }
         if self.records.is_empty() {
             let missed_before = self.counters.missed.swap(0, Relaxed);
             if missed_before > 0 {
                 self.counters.accepted.fetch_add(1, Relaxed);
-                self.encode(&Line::Gap { timestamp: Timestamp::now(), missed_before });
+                let gap = Line::Gap { timestamp: Timestamp::now(), missed_before };
+                if let Err(error) = gap.append(&mut self.buffer) {
+                    self.counters.drop_records(1);
+                    tracing::error!(%error, "a gap in the audit records cannot be encoded");
+                }
             }
         }
         let mut pause = *BACKOFF.start();
@@ -201,13 +202,6 @@ impl Loop {
         self.buffer.clear();
         self.offset = 0;
         true
-    }
-
-    fn encode(&mut self, line: &Line<'_>) {
-        if let Err(error) = line.append(&mut self.buffer) {
-            self.counters.drop_records(1);
-            tracing::error!(%error, "an audit record cannot be encoded");
-        }
     }
 
     /// One write of as many whole lines as the file has room for.

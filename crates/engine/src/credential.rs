@@ -73,6 +73,11 @@ impl Credential {
         &self.name
     }
 
+    /// Name and roles, shared.
+    pub fn user(&self) -> (Arc<str>, Arc<[Arc<str>]>) {
+        (Arc::clone(&self.name), Arc::clone(&self.roles))
+    }
+
     /// The backend roles sent along. Empty where the engine itself decides them (`backend_user`, `forward`).
     pub fn roles(&self) -> &[Arc<str>] {
         &self.roles

@@ -1,13 +1,13 @@
 //! Who a verified token stands for, and what that may do on each cluster. Made once a token, then cached.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use access::{Rights, Scope, Subject};
 use claims::{ClaimPath, Claims};
 use oidc::Identity;
 use tokens::Token;
 
-use crate::snapshot::Snapshot;
+use crate::{record, snapshot::Snapshot};
 
 /// A verified caller.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Principal {
     /// By cluster index.
     rights: Box<[Option<Rights>]>,
     managed: Option<Token>,
+    /// For the audit trail.
+    caller: Arc<audit::Caller>,
 }
 
 impl Principal {
@@ -27,7 +29,8 @@ impl Principal {
             .iter()
             .map(|cluster| cluster.mapper(&identity.provider).map(|mapper| mapper.rights(&view)))
             .collect();
-        Self { identity, rights, managed: None }
+        let caller = Arc::new(record::of_token(&identity));
+        Self { identity, rights, managed: None, caller }
     }
 
     /// The same for a managed token: what its claims hold today, as far as the token's own scopes reach, on its own clusters.
@@ -53,12 +56,18 @@ impl Principal {
         identity.scopes = token.scopes.iter().map(|scope| scope.to_string().into()).collect();
         identity.expires_at = u64::try_from(token.expires_at.as_second()).unwrap_or(0);
         identity.fresh_until = identity.expires_at;
-        Self { identity, rights, managed: Some(token) }
+        let caller = Arc::new(record::of_token(&identity));
+        Self { identity, rights, managed: Some(token), caller }
     }
 
     /// The verified token's content.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The same for the audit trail.
+    pub fn caller(&self) -> &Arc<audit::Caller> {
+        &self.caller
     }
 
     /// The managed token that was shown; `None` if it was one of a provider.

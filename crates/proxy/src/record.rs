@@ -6,7 +6,7 @@ use std::{
 };
 
 use access::Permit;
-use audit::{Decision, EngineIdentity, Outcome, Record, Slot};
+use audit::{Claimed, Decision, EngineIdentity, Outcome, Record, Slot};
 use engine::Credential;
 use http::{StatusCode, response};
 use rest::{Inquiry, Need};
@@ -110,7 +110,7 @@ impl Entry {
     /// The cluster has been found.
     pub fn cluster(&mut self, cluster: &Arc<Cluster>) {
         self.cluster = Some(Arc::clone(cluster.label()));
-        self.note(|record| record.cluster = Some(cluster.name().to_owned()));
+        self.note(|record| record.cluster = Some(Arc::clone(cluster.label())));
         if let Some(draft) = &mut self.draft {
             draft.cluster(cluster);
         }
@@ -157,7 +157,10 @@ impl Entry {
 
     /// The token was verified, and stands for somebody.
     pub fn principal(&mut self, principal: &Arc<Principal>) {
-        self.caller(principal.identity());
+        self.note(|record| {
+            record.client_id = principal.identity().client_id.as_deref().map(str::to_owned);
+            record.caller = Some(Arc::clone(principal.caller()));
+        });
         if let Some(draft) = &mut self.draft {
             draft.principal(principal);
         }
@@ -165,31 +168,22 @@ impl Entry {
 
     /// The token was verified; this is what it says of the caller.
     pub fn caller(&mut self, caller: &oidc::Identity) {
-        let text = |value: &Option<Arc<str>>| value.as_deref().map(str::to_owned);
         self.note(|record| {
-            record.client_id = text(&caller.client_id);
-            record.user_id = text(&caller.user_id);
-            record.token_id = text(&caller.token_id);
-            record.subject = Some(caller.subject.to_string());
-            record.issuer = Some(caller.issuer.to_string());
-            record.provider = Some(caller.provider.to_string());
-            record.scopes = caller.scopes.iter().map(ToString::to_string).collect();
-            record.groups = caller.groups.iter().map(ToString::to_string).collect();
-            record.acr = text(&caller.acr);
-            record.token_issued_at = caller.issued_at.and_then(timestamp);
+            record.client_id = caller.client_id.as_deref().map(str::to_owned);
+            record.caller = Some(Arc::new(of_token(caller)));
         });
+        if let Some(draft) = &mut self.draft {
+            draft.caller(caller);
+        }
     }
 
     /// The request may pass, under this engine identity.
     pub fn allowed(&mut self, permit: &Permit, identity: &Credential) {
         self.note(|record| {
             record.decision = Decision::Allow;
-            record.permitted_by = permit.scopes.iter().map(ToString::to_string).collect();
-            record.engine_identity = Some(EngineIdentity {
-                kind: identity.kind().into(),
-                user: identity.name().to_owned(),
-                roles: identity.roles().iter().map(ToString::to_string).collect(),
-            });
+            record.permitted_by = permit.scopes.to_vec();
+            let (user, roles) = identity.user();
+            record.engine_identity = Some(EngineIdentity { kind: identity.kind().into(), user, roles });
         });
     }
 
@@ -197,7 +191,7 @@ impl Entry {
     pub fn renewed(&mut self, user: &str) {
         self.note(|record| {
             if let Some(identity) = &mut record.engine_identity {
-                user.clone_into(&mut identity.user);
+                identity.user = user.into();
             }
         });
     }
@@ -360,6 +354,21 @@ impl Drop for Entry {
         }
         slot.commit(*record);
     }
+}
+
+/// What a verified token says of the caller, for all records of requests with it.
+pub(crate) fn of_token(caller: &oidc::Identity) -> audit::Caller {
+    audit::Caller::new(&Claimed {
+        user_id: caller.user_id.as_deref(),
+        subject: &caller.subject,
+        issuer: &caller.issuer,
+        provider: &caller.provider,
+        token_id: caller.token_id.as_deref(),
+        scopes: &caller.scopes,
+        groups: &caller.groups,
+        acr: caller.acr.as_deref(),
+        token_issued_at: caller.issued_at.and_then(timestamp),
+    })
 }
 
 /// A need as the audit record has it.

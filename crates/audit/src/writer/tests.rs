@@ -13,8 +13,8 @@ use std::{
 use tempfile::tempdir;
 use tokio::sync::mpsc;
 
-use super::{Control, Loop, Queued};
-use crate::{Record, output::Output, stats::Counters};
+use super::{Control, Loop};
+use crate::{Record, output::Output, record::Queued, stats::Counters};
 
 /// Much more than a socket holds.
 const RECORDS: usize = 1500;
@@ -42,7 +42,7 @@ impl Setup {
             let mut record = Record::begin(id.to_string(), "GET", "/");
             record.detail = Some("x".repeat(700));
             counters.accepted.fetch_add(1, Relaxed);
-            records.try_send(Box::new(record)).unwrap();
+            records.try_send(Queued::new(&record).unwrap()).unwrap();
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let thread = thread::spawn(move || runtime.block_on(work.run()));

@@ -1,8 +1,8 @@
 //! What a line says, and what no client can make it say.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc};
 
-use audit::{Decision, EngineIdentity, Outcome, Record};
+use audit::{Caller, Claimed, Decision, EngineIdentity, Outcome, Record};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -25,6 +25,10 @@ async fn written(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     lines(&path)
 }
 
+fn caller(claimed: &Claimed<'_, &str>) -> Arc<Caller> {
+    Arc::new(Caller::new(claimed))
+}
+
 /// A record with everything in it.
 fn full() -> Record {
     let text = |text: &str| Some(text.to_owned());
@@ -39,25 +43,27 @@ fn full() -> Record {
         policies: vec!["agents read logs".into()],
         policy_would_deny: text("read on pii is forbidden by `no pii`"),
         client_id: text("agent"),
-        user_id: text("ada"),
-        subject: text("248289761001"),
-        issuer: text("https://login.example.org/"),
-        provider: text("corporate"),
-        token_id: text("f2c4"),
-        scopes: vec!["read:logs-*".into(), "monitor:cluster".into()],
-        groups: vec!["agents".into()],
-        acr: Some("mfa".into()),
-        token_issued_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        caller: Some(caller(&Claimed {
+            user_id: Some("ada"),
+            subject: "248289761001",
+            issuer: "https://login.example.org/",
+            provider: "corporate",
+            token_id: Some("f2c4"),
+            scopes: &["read:logs-*", "monitor:cluster"],
+            groups: &["agents"],
+            acr: Some("mfa"),
+            token_issued_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        })),
         action: Some("read".into()),
         operation: Some("search".into()),
         targets: vec!["logs-a".into()],
         needs: vec!["read logs-a".into()],
-        cluster: text("main"),
+        cluster: Some("main".into()),
         upstream: Some("engine".into()),
         engine_identity: Some(EngineIdentity {
             kind: "signed_jwt".into(),
             user: "ada".into(),
-            roles: vec!["logs_reader".into()],
+            roles: ["logs_reader".into()].into(),
         }),
         status: Some(200),
         engine_status: Some(200),
@@ -109,21 +115,19 @@ async fn schema_and_guide_name_every_field() {
 async fn a_record_cannot_hold_another() {
     let forged = "x\"}\n{\"event\":\"request\",\"decision\":\"allow\"}\r\n\0\u{2028}\u{85}\u{1b}[2J";
     let mut record = Record::begin(forged, forged, forged);
-    for field in [
-        &mut record.client_id,
-        &mut record.user_id,
-        &mut record.subject,
-        &mut record.detail,
-        &mut record.node,
-    ] {
+    for field in [&mut record.client_id, &mut record.detail, &mut record.node] {
         *field = Some(forged.to_owned());
     }
-    record.scopes = vec![forged.to_owned()];
+    let forgery = Claimed { user_id: Some(forged), subject: forged, scopes: &[forged], ..Claimed::default() };
+    record.caller = Some(caller(&forgery));
     record.targets = vec![forged.to_owned()];
     let lines = written([record]).await;
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["decision"], "error");
-    assert_eq!(lines[0]["client_id"], forged);
+    for field in ["client_id", "user_id", "subject"] {
+        assert_eq!(lines[0][field], forged);
+    }
+    assert_eq!(lines[0]["scopes"][0], forged);
 }
 
 #[tokio::test]
@@ -135,8 +139,8 @@ async fn no_query_is_written_and_everything_is_bounded() {
     }
     let long = "é".repeat(100_000);
     let mut record = Record::begin(&long, &long, &long);
-    record.subject = Some(long.clone());
-    record.scopes = vec![long.clone(); 2];
+    let scopes = [long.as_str(), long.as_str()];
+    record.caller = Some(caller(&Claimed { subject: &long, scopes: &scopes, ..Claimed::default() }));
     record.targets = (0..5000).map(|number| format!("logs-{number}")).collect();
     let line = written([record]).await.remove(0);
     assert!(line.to_string().len() < 20_000, "{}", line.to_string().len());

@@ -66,7 +66,7 @@ pub(super) fn explain(draft: &Draft, trail: Trail<'_>) -> Explanation {
         request: request(record),
         token: draft.principal.as_deref().map(token),
         scopes: Scopes {
-            token: names(&record.scopes),
+            token: names(&draft.scopes),
             held: names(rights.into_iter().flat_map(Rights::scopes)),
             permitted_by: names(&record.permitted_by),
         },
@@ -206,7 +206,7 @@ fn engine(draft: &Draft, record: &Record) -> Option<Engine> {
     Some(Engine {
         identity: identity.map(|identity| identity.kind.to_string()),
         user: name(identity.map(|identity| &identity.user)),
-        roles: names(identity.into_iter().flat_map(|identity| &identity.roles)),
+        roles: names(identity.into_iter().flat_map(|identity| &*identity.roles)),
         status: record.engine_status,
         message: draft.message(),
         node: name(record.node.as_ref()),

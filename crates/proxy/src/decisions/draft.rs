@@ -23,6 +23,10 @@ pub struct Draft {
     decisions: Arc<Decisions>,
     pub(super) settings: Arc<model::Decisions>,
     pub(super) principal: Option<Arc<Principal>>,
+    /// The token's scopes.
+    pub(super) scopes: Vec<Box<str>>,
+    /// Issuer and subject of the token.
+    party: Option<(Box<str>, Box<str>)>,
     pub(super) cluster: Option<Arc<Cluster>>,
     pub(super) needs: SmallVec<[Need; 2]>,
     pub(super) detail: Option<String>,
@@ -60,6 +64,8 @@ impl Draft {
             decisions,
             settings,
             principal: None,
+            scopes: Vec::new(),
+            party: None,
             cluster: None,
             needs: SmallVec::new(),
             detail: None,
@@ -78,6 +84,13 @@ impl Draft {
     /// Who asks.
     pub fn principal(&mut self, principal: &Arc<Principal>) {
         self.principal = Some(Arc::clone(principal));
+        self.caller(principal.identity());
+    }
+
+    /// What is known of who asks, where that is not all.
+    pub fn caller(&mut self, caller: &oidc::Identity) {
+        self.scopes.clone_from(&caller.scopes);
+        self.party = Some(((*caller.issuer).into(), (*caller.subject).into()));
     }
 
     /// What the request line needs.
@@ -122,15 +135,12 @@ impl Draft {
         let record = trail.record;
         let refused = record.decision != Decision::Allow || record.layer.is_some();
         if refused || self.settings.allowed {
-            self.decisions.keep(record.decision_id, self.owners(record), &chain::explain(&self, trail));
+            self.decisions.keep(record.decision_id, self.owners(), &chain::explain(&self, trail));
         }
     }
 
-    fn owners(&self, record: &Record) -> Owners {
-        let mut parties = Vec::new();
-        if let (Some(issuer), Some(subject)) = (&record.issuer, &record.subject) {
-            parties.push((issuer.as_str().into(), subject.as_str().into()));
-        }
+    fn owners(&self) -> Owners {
+        let mut parties: Vec<_> = self.party.iter().cloned().collect();
         let managed = self.principal.as_ref().and_then(|principal| principal.managed());
         for party in managed.iter().flat_map(|token| [&token.owner, &token.created_by]) {
             let party = (party.issuer.clone(), party.subject.clone());

@@ -6,6 +6,7 @@
 mod caller;
 mod clip;
 mod error;
+mod json;
 mod log;
 mod output;
 mod record;

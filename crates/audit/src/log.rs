@@ -185,15 +185,7 @@ impl Inner {
             return;
         }
         record.missed_before = self.counters.missed.swap(0, Relaxed);
-        let queued = match Queued::new(&record) {
-            Ok(queued) => queued,
-            Err(error) => {
-                self.counters.missed.fetch_add(record.missed_before, Relaxed);
-                self.counters.drop_records(1);
-                tracing::error!(%error, "an audit record cannot be encoded");
-                return;
-            }
-        };
+        let queued = Queued::new(&record);
         if let Some(place) = place {
             place.send(queued);
             return;

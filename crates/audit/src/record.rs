@@ -1,10 +1,9 @@
 use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
 use jiff::Timestamp;
-use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Caller, clip};
+use crate::{Caller, json::Object};
 
 /// Room for most lines, in bytes.
 const LINE: usize = 1024;
@@ -13,8 +12,7 @@ const LINE: usize = 1024;
 pub type Label = Cow<'static, str>;
 
 /// What was decided about a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Decision {
     /// It was let through to the upstream.
     Allow,
@@ -24,9 +22,19 @@ pub enum Decision {
     Error,
 }
 
+impl Decision {
+    /// As it stands in a record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// How the exchange ended, whatever was decided.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// The whole response was handed to the client's connection.
     Complete,
@@ -42,16 +50,28 @@ pub enum Outcome {
     Aborted,
 }
 
+impl Outcome {
+    /// As it stands in a record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientGone => "client_gone",
+            Self::UpstreamBroken => "upstream_broken",
+            Self::RequestBroken => "request_broken",
+            Self::TimedOut => "timed_out",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
 /// As whom the request was forwarded.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EngineIdentity {
     /// The kind of credential, such as `signed_jwt`.
     pub kind: Label,
     /// The engine's user name.
-    #[serde(serialize_with = "clip::text")]
     pub user: Arc<str>,
     /// The engine's backend roles.
-    #[serde(serialize_with = "clip::list", skip_serializing_if = "<[_]>::is_empty")]
     pub roles: Arc<[Arc<str>]>,
 }
 
@@ -59,84 +79,60 @@ pub struct EngineIdentity {
 ///
 /// [`Record::begin`] makes one that says the least: nothing decided, nothing ended. What becomes known is filled in.
 /// The query of `path` is never written, and long texts and lists are cut, whatever is put in here.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Record {
     /// When the request's head had been read.
-    #[serde(serialize_with = "clip::timestamp")]
     pub timestamp: Timestamp,
     /// The id of the request, as sent to the upstream and the client.
-    #[serde(serialize_with = "clip::text")]
     pub request_id: String,
     /// The id of the decision, as told to a client that was refused. A `UUIDv7`.
-    #[serde(serialize_with = "clip::display")]
     pub decision_id: Uuid,
     /// What was decided.
     pub decision: Decision,
     /// Which layer refused: `request`, `token`, `scope`, `engine` and so on.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<Label>,
     /// The code of the reason for a refusal or failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
     /// The reason in words, for people.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// The scope that would have allowed what no scope of the token allows.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub needed_scope: Option<String>,
     /// The scopes that permitted the request.
-    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub permitted_by: Vec<Arc<str>>,
     /// The policies that permitted the request.
-    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
     /// What the policies would have refused, were they not on trial.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub policy_would_deny: Option<String>,
 
     /// The OAuth client.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// What the token says of the caller.
-    #[serde(skip)]
     pub caller: Option<Arc<Caller>>,
 
     /// What kind of access was asked for, such as `read`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<Label>,
     /// The engine operation, such as `search`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<Label>,
     /// The resources named, such as index expressions.
-    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
     /// Each action with its target, as `read logs-1`, where not all of them are `action`.
-    #[serde(serialize_with = "clip::list", skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// The configured cluster.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Arc<str>>,
     /// Which of the cluster's servers the request is for: `engine` or `dashboards`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Label>,
     /// The request method.
-    #[serde(serialize_with = "clip::text")]
     pub method: String,
     /// The request path as received. A query is cut off before it is written.
-    #[serde(serialize_with = "clip::path")]
     pub path: String,
 
     /// As whom the request was forwarded.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub engine_identity: Option<EngineIdentity>,
     /// The status sent to the client; absent when none was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The status received from the upstream.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub engine_status: Option<u16>,
     /// The upstream node asked.
-    #[serde(serialize_with = "clip::some_text", skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// How the exchange ended.
     pub outcome: Outcome,
@@ -147,29 +143,19 @@ pub struct Record {
     /// From the request's head to the end of the response, in microseconds.
     pub duration_us: u64,
     /// Of which waiting for the upstream's response head, in microseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_us: Option<u64>,
 
     /// The client's address and port.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<SocketAddr>,
     /// The TLS version; absent on a listener without TLS.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Label>,
     /// The HTTP version spoken by the client, such as `HTTP/1.1`.
     pub http_version: Label,
     /// The W3C trace id.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
 
     /// Records dropped since the record before this one. Set when the record is queued.
-    #[serde(skip_serializing_if = "is_zero")]
     pub missed_before: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl Record {
@@ -214,6 +200,98 @@ impl Record {
             missed_before: 0,
         }
     }
+
+    /// Appends the record's line.
+    fn append(&self, buffer: &mut Vec<u8>) {
+        let Self {
+            timestamp,
+            request_id,
+            decision_id,
+            decision,
+            layer,
+            reason,
+            detail,
+            needed_scope,
+            permitted_by,
+            policies,
+            policy_would_deny,
+            client_id,
+            caller,
+            action,
+            operation,
+            targets,
+            needs,
+            cluster,
+            upstream,
+            method,
+            path,
+            engine_identity,
+            status,
+            engine_status,
+            node,
+            outcome,
+            request_bytes,
+            response_bytes,
+            duration_us,
+            upstream_us,
+            source,
+            tls,
+            http_version,
+            trace_id,
+            missed_before,
+        } = self;
+        let mut object = Object::begin(buffer);
+        object.text("event", "request");
+        object.time("timestamp", *timestamp);
+        object.text("request_id", request_id);
+        object.uuid("decision_id", *decision_id);
+        object.text("decision", decision.as_str());
+        object.some_text("layer", layer.as_ref());
+        object.some_text("reason", reason.as_ref());
+        object.some_text("detail", detail.as_ref());
+        object.some_text("needed_scope", needed_scope.as_ref());
+        object.list("permitted_by", permitted_by);
+        object.list("policies", policies);
+        object.some_text("policy_would_deny", policy_would_deny.as_ref());
+        object.some_text("client_id", client_id.as_ref());
+        if let Some(caller) = caller {
+            object.members(caller.members());
+        }
+        object.some_text("action", action.as_ref());
+        object.some_text("operation", operation.as_ref());
+        object.list("targets", targets);
+        object.list("needs", needs);
+        object.some_text("cluster", cluster.as_ref());
+        object.some_text("upstream", upstream.as_ref());
+        object.text("method", method);
+        object.path("path", path);
+        if let Some(EngineIdentity { kind, user, roles }) = engine_identity {
+            let mut identity = object.object("engine_identity");
+            identity.text("kind", kind);
+            identity.text("user", user);
+            identity.list("roles", roles);
+            identity.end();
+        }
+        object.some_number("status", *status);
+        object.some_number("engine_status", *engine_status);
+        object.some_text("node", node.as_ref());
+        object.text("outcome", outcome.as_str());
+        object.number("request_bytes", *request_bytes);
+        object.number("response_bytes", *response_bytes);
+        object.number("duration_us", *duration_us);
+        object.some_number("upstream_us", *upstream_us);
+        if let Some(source) = source {
+            object.address("source", *source);
+        }
+        object.some_text("tls", tls.as_ref());
+        object.text("http_version", http_version);
+        object.some_text("trace_id", trace_id.as_ref());
+        if *missed_before > 0 {
+            object.number("missed_before", *missed_before);
+        }
+        object.end();
+        buffer.push(b'\n');
+    }
 }
 
 /// A record on its way to the writer.
@@ -226,44 +304,19 @@ pub(crate) struct Queued {
 }
 
 impl Queued {
-    pub(crate) fn new(record: &Record) -> Result<Self, serde_json::Error> {
+    pub(crate) fn new(record: &Record) -> Self {
         let mut line = Vec::with_capacity(LINE);
-        Line::Request(record).append(&mut line)?;
-        Ok(Self { line, missed_before: record.missed_before })
+        record.append(&mut line);
+        Self { line, missed_before: record.missed_before }
     }
 }
 
-/// A line of the trail.
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum Line<'a> {
-    /// A request.
-    Request(&'a Record),
-    /// Records were dropped and no later record could say so.
-    Gap {
-        #[serde(serialize_with = "clip::timestamp")]
-        timestamp: Timestamp,
-        missed_before: u64,
-    },
-}
-
-impl Line<'_> {
-    /// Appends the line to `buffer`. JSON escapes every control character, so a line cannot hold another.
-    ///
-    /// On an error the buffer is as before.
-    pub(crate) fn append(&self, buffer: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-        let before = buffer.len();
-        if let Err(error) = serde_json::to_writer(&mut *buffer, self) {
-            buffer.truncate(before);
-            return Err(error);
-        }
-        if let Self::Request(Record { caller: Some(caller), .. }) = self {
-            buffer.pop();
-            buffer.push(b',');
-            buffer.extend_from_slice(caller.members().as_bytes());
-            buffer.push(b'}');
-        }
-        buffer.push(b'\n');
-        Ok(())
-    }
+/// Appends the line that says that records were dropped and no later record could say so.
+pub(crate) fn append_gap(missed_before: u64, buffer: &mut Vec<u8>) {
+    let mut object = Object::begin(buffer);
+    object.text("event", "gap");
+    object.time("timestamp", Timestamp::now());
+    object.number("missed_before", missed_before);
+    object.end();
+    buffer.push(b'\n');
 }

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -18,7 +17,7 @@ use tokio::{
 use crate::{
     AuditError,
     output::{Output, Reopened},
-    record::{Line, Queued},
+    record::{Queued, append_gap},
     stats::Counters,
 };
 
@@ -175,11 +174,7 @@ impl Loop {
             let missed_before = self.counters.missed.swap(0, Relaxed);
             if missed_before > 0 {
                 self.counters.accepted.fetch_add(1, Relaxed);
-                let gap = Line::Gap { timestamp: Timestamp::now(), missed_before };
-                if let Err(error) = gap.append(&mut self.buffer) {
-                    self.counters.drop_records(1);
-                    tracing::error!(%error, "a gap in the audit records cannot be encoded");
-                }
+                append_gap(missed_before, &mut self.buffer);
             }
         }
         let mut pause = *BACKOFF.start();

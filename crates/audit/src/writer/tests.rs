@@ -42,7 +42,7 @@ impl Setup {
             let mut record = Record::begin(id.to_string(), "GET", "/");
             record.detail = Some("x".repeat(700));
             counters.accepted.fetch_add(1, Relaxed);
-            records.try_send(Queued::new(&record).unwrap()).unwrap();
+            records.try_send(Queued::new(&record)).unwrap();
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let thread = thread::spawn(move || runtime.block_on(work.run()));

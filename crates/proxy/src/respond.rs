@@ -28,6 +28,8 @@ use crate::{
 
 /// Seconds after which a client may try again when something behind us is away.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+/// Room for most refusals and for most challenges, in bytes.
+const TYPICAL: usize = 512;
 /// Where a refused client reads the id of the decision.
 pub const DECISION_ID: HeaderName = HeaderName::from_static("x-decision-id");
 
@@ -271,7 +273,9 @@ impl Rejection {
         } else {
             ErrorBody::Engine(EngineError::new(&verdict, &entry))
         };
-        let text = serde_json::to_vec(&body).unwrap_or_default();
+        let mut text = Vec::with_capacity(TYPICAL);
+        // Texts and numbers can always be encoded.
+        let _ = serde_json::to_writer(&mut text, &body);
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -457,10 +461,16 @@ fn of_upstream(error: &UpstreamError) -> Verdict {
 
 /// `WWW-Authenticate: Bearer` by RFC 6750 §3 and RFC 9728 §5.1.
 fn challenge(verdict: &Verdict, addressed: Option<Addressed<'_>>) -> HeaderValue {
-    let mut parameters = Vec::with_capacity(4);
+    const SCHEME: &str = "Bearer";
+    let mut text = String::with_capacity(TYPICAL);
+    text.push_str(SCHEME);
     let mut quoted = |name: &str, value: &str| {
-        let safe: String = value.chars().map(|c| if matches!(c, '"' | '\\') { '\'' } else { c }).collect();
-        parameters.push(format!("{name}=\"{safe}\""));
+        let before = if text.len() == SCHEME.len() { " " } else { ", " };
+        text.extend([before, name, "=\""]);
+        for (at, part) in value.split(['"', '\\']).enumerate() {
+            text.extend([if at == 0 { "" } else { "'" }, part]);
+        }
+        text.push('"');
     };
     if let Some(error) = verdict.oauth_error {
         quoted("error", error);
@@ -472,7 +482,7 @@ fn challenge(verdict: &Verdict, addressed: Option<Addressed<'_>>) -> HeaderValue
     if let Some(Addressed { cluster, destination }) = addressed {
         quoted("resource_metadata", cluster.resource_metadata(destination));
     }
-    text_value(format!("Bearer {}", parameters.join(", ")).trim_end())
+    text_value(&text)
 }
 
 /// An error body of the shape that clients of the server asked for know, with what the proxy has to add.

@@ -120,8 +120,8 @@ impl AuditLog {
     ///
     /// With a full queue the record is kept beside the queue under [`WhenFull::Wait`], and counted as dropped under
     /// [`WhenFull::Count`].
-    pub fn try_write(&self, record: Record) {
-        self.inner.commit(None, record);
+    pub fn try_write(&self, mut record: Record) {
+        self.inner.commit(None, &mut record);
     }
 
     /// Opens the file anew by its path, after another program has moved it away. Does nothing on standard output.
@@ -177,7 +177,7 @@ impl AuditLog {
 
 impl Inner {
     /// Hands a record to the writer; whatever happens it is written or counted.
-    fn commit(&self, place: Option<OwnedPermit<Queued>>, mut record: Record) {
+    fn commit(&self, place: Option<OwnedPermit<Queued>>, record: &mut Record) {
         self.counters.accepted.fetch_add(1, Relaxed);
         if self.counters.finished.load(Acquire) {
             self.counters.drop_records(1);
@@ -185,7 +185,7 @@ impl Inner {
             return;
         }
         record.missed_before = self.counters.missed.swap(0, Relaxed);
-        let queued = Queued::new(&record);
+        let queued = Queued::new(record);
         if let Some(place) = place {
             place.send(queued);
             return;
@@ -233,11 +233,11 @@ impl Slot {
     }
 
     /// Writes `record`. Neither waits nor fails.
-    pub fn commit(mut self, record: Record) {
-        self.finish(record);
+    pub fn commit(mut self, record: impl Into<Box<Record>>) {
+        self.finish(&mut record.into());
     }
 
-    fn finish(&mut self, record: Record) {
+    fn finish(&mut self, record: &mut Record) {
         self.committed = true;
         self.log.commit(self.place.take(), record);
     }
@@ -248,15 +248,12 @@ impl Drop for Slot {
         if self.committed {
             return;
         }
-        let record = self.draft.take().map_or_else(
-            || {
-                let mut record = Record::begin("unknown", "unknown", "unknown");
-                record.reason = Some("aborted_before_recorded".into());
-                record
-            },
-            |draft| *draft,
-        );
-        self.finish(record);
+        let mut record = self.draft.take().unwrap_or_else(|| {
+            let mut record = Record::begin("unknown", "unknown", "unknown");
+            record.reason = Some("aborted_before_recorded".into());
+            Box::new(record)
+        });
+        self.finish(&mut record);
     }
 }
 

@@ -352,7 +352,7 @@ impl Drop for Entry {
             let (findings, policies) = (self.findings.as_deref(), outcome.as_ref());
             draft.finish(Trail { record: &record, findings, policies });
         }
-        slot.commit(*record);
+        slot.commit(record);
     }
 }
 

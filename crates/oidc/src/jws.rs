@@ -40,8 +40,9 @@ pub(crate) struct Headers(Cache<Box<str>, Arc<Header>>);
 /// Anything else is opaque.
 pub(crate) fn is_jws(token: &str) -> bool {
     // The Base64url forms of a first byte `{`.
-    matches!(token.as_bytes(), [b'e', b'w'..=b'z' | b'0'..=b'9' | b'-' | b'_', ..])
-        && token.bytes().filter(|byte| *byte == b'.').count() == 2
+    let has_form = matches!(token.as_bytes(), [b'e', b'w'..=b'z' | b'0'..=b'9' | b'-' | b'_', ..]);
+    let rest = token.split_once('.').and_then(|(_, rest)| rest.split_once('.'));
+    has_form && rest.is_some_and(|(_, signature)| !signature.contains('.'))
 }
 
 impl<'a> Jws<'a> {

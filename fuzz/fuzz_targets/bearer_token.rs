@@ -1,8 +1,5 @@
-//! Runs `token` over whatever the fuzzer finds.
+//! Runs `bearer_token` over whatever the fuzzer finds.
 
 #![no_main]
 
-#[path = "../src/token.rs"]
-mod token;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| token::token(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::bearer_token::run(bytes));

@@ -1,5 +1,5 @@
-//! Runs `fuzz::body` over whatever the fuzzer finds.
+//! Runs `body` over whatever the fuzzer finds.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::body(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::body::run(bytes));

@@ -2,7 +2,4 @@
 
 #![no_main]
 
-#[path = "../src/configuration.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::configuration(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::configuration::run(bytes));

@@ -1,10 +1,5 @@
-//! Runs `dashboards` over whatever the fuzzer finds.
+//! Runs `dashboards_request` over whatever the fuzzer finds.
 
 #![no_main]
 
-#[path = "../src/pieces.rs"]
-mod pieces;
-#[path = "../src/dashboards.rs"]
-mod requests;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| requests::dashboards(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::dashboards_request::run(bytes));

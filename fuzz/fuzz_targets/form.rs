@@ -2,7 +2,4 @@
 
 #![no_main]
 
-#[path = "../src/form.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::form(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::form::run(bytes));

@@ -2,7 +2,4 @@
 
 #![no_main]
 
-#[path = "../src/handle.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::handle(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::handle::run(bytes));

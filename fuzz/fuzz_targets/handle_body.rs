@@ -2,7 +2,4 @@
 
 #![no_main]
 
-#[path = "../src/handle_body.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::handle_body(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::handle_body::run(bytes));

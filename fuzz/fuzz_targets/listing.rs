@@ -2,7 +2,4 @@
 
 #![no_main]
 
-#[path = "../src/listing.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::listing(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::listing::run(bytes));

@@ -2,7 +2,4 @@
 
 #![no_main]
 
-#[path = "../src/managed_token.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::managed_token(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::managed_token::run(bytes));

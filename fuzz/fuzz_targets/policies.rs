@@ -2,7 +2,4 @@
 
 #![no_main]
 
-#[path = "../src/policies.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::policies(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::policies::run(bytes));

@@ -1,5 +1,5 @@
-//! Runs `fuzz::query_text` over whatever the fuzzer finds.
+//! Runs `query_text` over whatever the fuzzer finds.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::query_text(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::query_text::run(bytes));

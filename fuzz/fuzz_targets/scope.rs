@@ -2,7 +2,4 @@
 
 #![no_main]
 
-#[path = "../src/scope.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::scope(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::scope::run(bytes));

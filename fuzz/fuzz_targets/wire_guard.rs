@@ -1,8 +1,5 @@
-//! Runs `guard` over whatever the fuzzer finds.
+//! Runs `wire_guard` over whatever the fuzzer finds.
 
 #![no_main]
 
-#[path = "../src/guard.rs"]
-mod guard;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| guard::guard(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::wire_guard::run(bytes));

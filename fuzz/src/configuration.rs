@@ -7,7 +7,7 @@ use config::{Found, Surroundings};
 use zeroize::Zeroizing;
 
 /// A configuration, where nothing is on the disk and in the environment.
-pub fn configuration(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Err(diagnostics) = config::parse(text, Path::new("/any/config.yml"), &Nowhere) {
         assert!(diagnostics.has_errors(), "refused without a reason");

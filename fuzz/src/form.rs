@@ -8,7 +8,7 @@ use oauth::{AuthorizationRequest, ClaimedClient, Form, TokenRequest, Wish};
 const MAY_REPEAT: [&str; 2] = ["resource", "audience"];
 
 /// An `Authorization` header, a line feed, and the form.
-pub fn form(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let at = bytes.iter().position(|&byte| byte == b'\n');
     let (header, body) = at.map_or((None, bytes), |at| (Some(&bytes[..at]), &bytes[at + 1..]));
     let Ok(form) = Form::parse(body) else { return };

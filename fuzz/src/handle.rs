@@ -24,7 +24,7 @@ pub fn genuine() -> Option<String> {
 }
 
 /// The text of a handle: only the genuine one is its owner's, and nobody else's.
-pub fn handle(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     static GENUINE: LazyLock<Option<String>> = LazyLock::new(genuine);
     let (Some(keys), Some(genuine)) = (KEYS.as_ref(), GENUINE.as_ref()) else { panic!("no key") };
     let Ok(text) = std::str::from_utf8(bytes) else { return };

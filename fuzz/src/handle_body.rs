@@ -11,7 +11,7 @@ const FIELDS: [Field; 3] = [
 ];
 
 /// The first byte says where a body with handles in it is cut.
-pub fn handle_body(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let [cut, body @ ..] = bytes else { return };
     let kept = pass(&[body], |_| None);
     // What is not replaced comes out as it went in, as far as it can be followed.

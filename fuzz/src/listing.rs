@@ -3,7 +3,7 @@
 use catalogue::{Catalogue, Wildcards};
 
 /// Names to look up, a line feed, and the engine's listing of all names.
-pub fn listing(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let Some(at) = bytes.iter().position(|&byte| byte == b'\n') else { return };
     let Ok(expression) = std::str::from_utf8(&bytes[..at]) else { return };
     let Ok(catalogue) = Catalogue::from_resolve_index(&bytes[at + 1..]) else { return };

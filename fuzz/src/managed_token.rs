@@ -3,7 +3,7 @@
 use tokens::{Secret, TokenId};
 
 /// A managed token, and the name of one.
-pub fn managed_token(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(secret) = Secret::parse(text) {
         assert!(Secret::is_meant_by(text), "a token of a provider was taken for one of the proxy's");

@@ -3,7 +3,7 @@
 use policy::{PolicySet, Source};
 
 /// Policies in Cedar.
-pub fn policies(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let lines = text.lines().count();
     let source = Source { name: "any.cedar".to_owned(), text: text.to_owned() };

@@ -3,7 +3,7 @@
 use access::Scope;
 
 /// A scope of a token.
-pub fn scope(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(scope) = text.parse::<Scope>() {
         let shown = scope.to_string();

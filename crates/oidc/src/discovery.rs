@@ -22,8 +22,9 @@ pub(crate) struct Metadata {
     pub(crate) names_issuer_in_answers: bool,
 }
 
+/// A discovery document as it came.
 #[derive(Deserialize)]
-struct Document {
+pub(crate) struct Document {
     issuer: String,
     jwks_uri: Option<Url>,
     introspection_endpoint: Option<Url>,
@@ -56,24 +57,36 @@ fn read(
     now: Duration,
 ) -> Result<Metadata, FetchError> {
     expect_ok(response)?;
-    let document: Document = response.json()?;
-    if document.issuer != issuer {
-        return Err(FetchError::IssuerMismatch { url: response.url().to_owned() });
-    }
-    for url in [&document.jwks_uri, &document.introspection_endpoint].into_iter().flatten() {
-        if !is_secure(url, allow_http) {
-            return Err(FetchError::Insecure { url: redact_url(url) });
+    response.json::<Document>()?.judge(response.url(), issuer, allow_http, now)
+}
+
+impl Document {
+    /// What is used of it, if it is of this issuer. It was fetched from `from`.
+    pub(crate) fn judge(
+        self,
+        from: &str,
+        issuer: &str,
+        allow_http: bool,
+        now: Duration,
+    ) -> Result<Metadata, FetchError> {
+        if self.issuer != issuer {
+            return Err(FetchError::IssuerMismatch { url: from.to_owned() });
         }
+        for url in [&self.jwks_uri, &self.introspection_endpoint].into_iter().flatten() {
+            if !is_secure(url, allow_http) {
+                return Err(FetchError::Insecure { url: redact_url(url) });
+            }
+        }
+        Ok(Metadata {
+            fetched_at: now,
+            jwks_uri: self.jwks_uri,
+            introspection_endpoint: self.introspection_endpoint,
+            // Both are judged by whoever uses them: keys are worth having without.
+            token_endpoint: self.token_endpoint,
+            authorization_endpoint: self.authorization_endpoint,
+            names_issuer_in_answers: self.authorization_response_iss_parameter_supported,
+        })
     }
-    Ok(Metadata {
-        fetched_at: now,
-        jwks_uri: document.jwks_uri,
-        introspection_endpoint: document.introspection_endpoint,
-        // Both are judged by whoever uses them: keys are worth having without.
-        token_endpoint: document.token_endpoint,
-        authorization_endpoint: document.authorization_endpoint,
-        names_issuer_in_answers: document.authorization_response_iss_parameter_supported,
-    })
 }
 
 /// Anything but 200 is no document; redirects are not followed.

@@ -157,16 +157,20 @@ impl Introspector {
         if response.status != StatusCode::OK {
             return Err(FetchError::Status { url: response.url().to_owned(), status: response.status });
         }
-        let answer = strict_json::object(&response.body)
-            .map_err(|_| unusable("answered with something other than a JSON object"))?;
-        if !answer.get("active").is_some_and(Value::is_boolean) {
-            return Err(unusable("answered without `active`"));
-        }
-        Ok(answer)
+        read(&response.body).map_err(unusable)
     }
 }
 
-fn judge(
+/// The members of an answer, or what is wrong with it.
+pub(crate) fn read(body: &[u8]) -> Result<serde_json::Map<String, Value>, &'static str> {
+    let answer = strict_json::object(body).map_err(|_| "answered with something other than a JSON object")?;
+    if !answer.get("active").is_some_and(Value::is_boolean) {
+        return Err("answered without `active`");
+    }
+    Ok(answer)
+}
+
+pub(crate) fn judge(
     mut answer: serde_json::Map<String, Value>,
     check: impl FnOnce(serde_json::Map<String, Value>) -> Result<Identity, TokenError>,
 ) -> Result<Identity, TokenError> {

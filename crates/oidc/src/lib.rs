@@ -35,6 +35,8 @@
 //! ```
 
 mod algorithm;
+#[doc(hidden)]
+pub mod any_bytes;
 mod bearer;
 mod cache;
 mod clock;

@@ -195,7 +195,7 @@ pub(crate) async fn token_endpoint(
     }
 }
 
-fn tokens(body: &[u8], max_length: usize) -> Result<Answer, RelayError> {
+pub(crate) fn tokens(body: &[u8], max_length: usize) -> Result<Answer, RelayError> {
     let answer = strict_json::object(body).map_err(|_| RelayError::Unusable("it is no JSON object"))?;
     if !member(&answer, "token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
         return Err(RelayError::Unusable("its token is no bearer token"));
@@ -207,7 +207,7 @@ fn tokens(body: &[u8], max_length: usize) -> Result<Answer, RelayError> {
     Ok(Answer { access_token, id_token })
 }
 
-fn refusal(body: &[u8], status: StatusCode) -> RelayError {
+pub(crate) fn refusal(body: &[u8], status: StatusCode) -> RelayError {
     // The status is for failed client authentication alone (RFC 6749 section 5.2), whatever else the body calls it.
     if status == StatusCode::UNAUTHORIZED {
         return RelayError::Refused(ProviderRefusal::InvalidClient);

@@ -1,10 +1,18 @@
 //! The functions of the fuzz targets over the corpora and over random bytes, without a fuzzer.
 
-use proptest::prelude::*;
+#![expect(clippy::panic, reason = "a fuzz target reports by panicking")]
+#![expect(unreachable_pub, reason = "public for the programs of the fuzzer, which are crates of their own")]
 
-#[path = "../../../fuzz/src/lib.rs"]
-#[expect(unreachable_pub, reason = "public for the fuzz targets, which are crates of their own")]
-mod targets;
+#[path = "../../../fuzz/src/body.rs"]
+mod body;
+#[path = "../../../fuzz/src/pieces.rs"]
+mod pieces;
+#[path = "../../../fuzz/src/query_text.rs"]
+mod query_text;
+#[path = "../../../fuzz/src/request_line.rs"]
+mod request_line;
+
+use proptest::prelude::*;
 
 const BODIES: [&str; 7] = [
     include_str!("bodies/bulk.txt"),
@@ -20,13 +28,13 @@ const BODIES: [&str; 7] = [
 fn the_corpora_break_no_promise() {
     for line in include_str!("attacks.tsv").lines().filter(|line| !line.starts_with('#')) {
         let request: Vec<&str> = line.split('\t').take(2).collect();
-        targets::request_line(request.join(" ").as_bytes());
+        request_line::run(request.join(" ").as_bytes());
     }
     for block in BODIES.iter().flat_map(|text| text.split("\n=== ")) {
         let Some((_, body)) = block.split_once("application/json\n") else { continue };
         let body = body.split("\n->").next().unwrap_or_default();
         for operation in 0..19 {
-            targets::body(&[&[operation, 7], body.as_bytes()].concat());
+            body::run(&[&[operation, 7], body.as_bytes()].concat());
         }
     }
 }
@@ -36,9 +44,9 @@ proptest! {
 
     #[test]
     fn random_bytes_break_no_promise(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-        targets::request_line(&bytes);
-        targets::body(&bytes);
-        targets::query_text(&bytes);
+        request_line::run(&bytes);
+        body::run(&bytes);
+        query_text::run(&bytes);
     }
 
     #[test]
@@ -49,7 +57,7 @@ proptest! {
             "|", "[", "]", "lookup", "as", "b", "/*", "*/", "--", ";", "\\", "default.x", "search", "on", "x.y", "extract",
         ][..]), 0..14),
     ) {
-        targets::query_text(&[&[language], words.join(" ").as_bytes()].concat());
-        targets::query_text(&[&[language], words.concat().as_bytes()].concat());
+        query_text::run(&[&[language], words.join(" ").as_bytes()].concat());
+        query_text::run(&[&[language], words.concat().as_bytes()].concat());
     }
 }

@@ -1,163 +1,97 @@
-//! The fuzz targets with a stable compiler: the corpora of the tests, changed at random. `cargo xtask fuzz` runs them for
-//! as long as one likes; otherwise each gets a bounded number of inputs. What fails prints the seed and the input.
+//! The fuzz targets with a stable compiler and without a fuzzer: what `cargo xtask fuzz` kept, and a bounded number of inputs
+//! made from that by chance, always the same ones.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a fuzz target reports by panicking")]
-#![expect(
-    unreachable_pub,
-    reason = "what the targets run is public, since these are crates of their own elsewhere"
-)]
+#![expect(clippy::unwrap_used, reason = "a fuzz target reports by panicking")]
 
-#[path = "../../../../fuzz/src/configuration.rs"]
-mod configuration;
-mod corpus;
-#[path = "../../../../fuzz/src/dashboards.rs"]
-mod dashboards_requests;
-#[path = "../../../../fuzz/src/form.rs"]
-mod form;
-#[path = "../../../../fuzz/src/guard.rs"]
-mod guard;
-#[path = "../../../../fuzz/src/handle.rs"]
-mod handle;
-#[path = "../../../../fuzz/src/handle_body.rs"]
-mod handle_body;
-#[path = "../../../../fuzz/src/listing.rs"]
-mod listing;
-#[path = "../../../../fuzz/src/managed_token.rs"]
-mod managed_token;
+mod inputs;
 mod mutate;
-#[path = "../../../../fuzz/src/policies.rs"]
-mod policies;
 #[path = "../../../../fuzz/src/lib.rs"]
-mod requests;
-#[path = "../../../../fuzz/src/scope.rs"]
-mod scope;
-#[path = "../../../../fuzz/src/token.rs"]
-mod token;
+#[expect(unreachable_pub, reason = "public for the programs of the fuzzer, which are crates of their own")]
+mod targets;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::{Duration, Instant},
-};
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mutate::Mutator;
-use requests::pieces;
 
-/// Inputs for each target when nobody says for how long.
-const INPUTS: u64 = 10_000;
-const DEFAULT_SEED: u64 = 0x6f61_7574_6832;
+const SEED: u64 = 0x6f61_7574_6832;
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-fn setting(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn number(name: &str) -> Option<u64> {
-    setting(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
-}
-
-fn fuzz(name: &str, target: fn(&[u8]), corpus: &[Vec<u8>]) {
-    fuzz_some(INPUTS, name, target, corpus);
-}
-
-fn fuzz_some(inputs: u64, name: &str, target: fn(&[u8]), corpus: &[Vec<u8>]) {
-    if setting("FUZZ_TARGET").is_some_and(|only| only != name) {
-        return;
+fn fuzz(name: &str, target: fn(&[u8]), changed: usize) {
+    let kept = inputs::kept(name);
+    let mut mutator = Mutator::new(SEED);
+    let more = std::iter::repeat_with(|| mutator.change(&kept)).take(changed);
+    for input in kept.iter().cloned().chain(more) {
+        let survived = catch_unwind(AssertUnwindSafe(|| target(&input))).is_ok();
+        assert!(survived, "{name}: \"{}\"", input.escape_ascii());
     }
-    assert!(!corpus.is_empty(), "{name} has a corpus");
-    let seed = number("FUZZ_SEED").unwrap_or(DEFAULT_SEED);
-    let until = number("FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let mut mutator = Mutator::new(seed);
-    let mut tried = 0_u64;
-    let whole = corpus.iter().cloned();
-    let mut next = whole.chain(std::iter::repeat_with(|| mutator.change(corpus)));
-    let more = |tried: u64| until.map_or(tried < inputs, |until| Instant::now() < until);
-    while more(tried) {
-        let input = next.next().unwrap();
-        tried += 1;
-        let kept = catch_unwind(AssertUnwindSafe(|| target(&input))).is_ok();
-        assert!(kept, "{name}, seed {seed}, input {tried}: \"{}\"", input.escape_ascii());
-    }
-    println!("{name}: {tried} inputs of seed {seed}");
 }
 
-#[test]
-fn request_line() {
-    fuzz("request_line", requests::request_line, &corpus::request_lines());
-}
+macro_rules! targets {
+    ($(fn $name:ident() = $changed:literal;)*) => {
+        const TARGETS: &[&str] = &[$(stringify!($name)),*];
 
-#[test]
-fn body() {
-    fuzz("body", requests::body, &corpus::bodies());
-}
-
-#[test]
-fn query_text() {
-    fuzz("query_text", requests::query_text, &corpus::query_texts());
-}
-
-#[test]
-fn dashboards_request() {
-    fuzz("dashboards_request", dashboards_requests::dashboards, &corpus::dashboards_requests());
-}
-
-#[test]
-fn wire_guard() {
-    fuzz("wire_guard", guard::guard, &corpus::streams());
-}
-
-#[test]
-fn bearer_token() {
-    fuzz("bearer_token", token::token, &corpus::tokens());
-}
-
-#[test]
-fn configuration() {
-    fuzz("configuration", configuration::configuration, &corpus::seeds("configuration"));
-}
-
-#[test]
-fn form() {
-    fuzz("form", form::form, &corpus::seeds("form"));
-}
-
-#[test]
-fn handle_body() {
-    fuzz("handle_body", handle_body::handle_body, &corpus::seeds("handle_body"));
-}
-
-#[test]
-fn listing() {
-    fuzz("listing", listing::listing, &corpus::seeds("listing"));
-}
-
-#[test]
-fn managed_token() {
-    fuzz("managed_token", managed_token::managed_token, &corpus::seeds("managed_token"));
-}
-
-#[test]
-fn policies() {
-    // Cedar's validator takes a while for each.
-    fuzz_some(INPUTS / 10, "policies", policies::policies, &corpus::seeds("policies"));
-}
-
-#[test]
-fn scope() {
-    fuzz("scope", scope::scope, &corpus::seeds("scope"));
-}
-
-#[test]
-fn handle() {
-    let genuine = handle::genuine().unwrap();
-    fuzz("handle", handle::handle, &[genuine.into_bytes(), b"oph1.AAAA.c2Nyb2xs".to_vec()]);
-}
-
-#[test]
-fn a_broken_promise_is_found_again_by_its_seed() {
-    let corpus = [b"abc".to_vec()];
-    let first_zero = |seed| {
-        let mut mutator = Mutator::new(seed);
-        (0..INPUTS).position(|_| mutator.change(&corpus).contains(&b'\0'))
+        $(#[test]
+        fn $name() {
+            fuzz(stringify!($name), targets::$name::run, $changed);
+        })*
     };
-    assert!(first_zero(1).is_some());
-    assert_eq!(first_zero(1), first_zero(1));
+}
+
+// How many changed inputs each of them is worth: a few seconds for all together.
+targets! {
+    fn bearer_token() = 10_000;
+    fn body() = 10_000;
+    fn claim_path() = 10_000;
+    fn configuration() = 10_000;
+    fn dashboards_request() = 10_000;
+    fn discovery() = 10_000;
+    fn form() = 10_000;
+    fn handle() = 10_000;
+    fn handle_body() = 10_000;
+    fn headers() = 10_000;
+    fn inflate() = 1_000;
+    fn introspection() = 10_000;
+    fn keys() = 2_000;
+    fn listing() = 10_000;
+    fn managed_token() = 10_000;
+    fn policies() = 1_000;
+    fn query_text() = 10_000;
+    fn redirect() = 10_000;
+    fn request_line() = 10_000;
+    fn scope() = 10_000;
+    fn sealed_note() = 10_000;
+    fn store_answer() = 2_000;
+    fn stored() = 2_000;
+    fn token_answer() = 10_000;
+    fn token_list() = 10_000;
+    fn wire_guard() = 10_000;
+}
+
+#[test]
+fn each_target_is_built_for_the_fuzzer_and_described() {
+    let read = |path: &str| std::fs::read_to_string(format!("{REPOSITORY}/fuzz/{path}")).unwrap();
+    let manifest = read("Cargo.toml");
+    let programs = manifest.split("[[bin]]\n").skip(1);
+    let programs: BTreeSet<&str> = programs.map(|part| part.split('"').nth(1).unwrap()).collect();
+    assert_eq!(programs, TARGETS.iter().copied().collect());
+    let described = read("README.md");
+    let (_, tables) = described.split_once("## What reads bytes from outside").unwrap();
+    let rows = tables.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let rows: BTreeSet<&str> = rows.map(|(name, _)| name).collect();
+    assert_eq!(rows, programs, "the tables of fuzz/README.md");
+    for name in programs {
+        let program = read(&format!("fuzz_targets/{name}.rs"));
+        assert!(program.contains(&format!("fuzz::{name}::run(bytes)")), "{name} runs another target");
+    }
+}
+
+#[test]
+fn the_same_seed_makes_the_same_inputs() {
+    let inputs = || {
+        let (corpus, mut mutator) = ([b"abc".to_vec()], Mutator::new(1));
+        std::iter::repeat_with(move || mutator.change(&corpus)).take(100)
+    };
+    assert!(inputs().eq(inputs()));
+    assert!(inputs().any(|input| input != b"abc"));
 }

@@ -2,11 +2,11 @@
 
 use rest::{Need, Place, Resource};
 
-use crate::pieces;
+use super::pieces;
 
 /// The first byte says where the body is cut. Then come method, target and media type, separated by spaces, and after a line
 /// feed the body.
-pub fn dashboards(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let [cut, request @ ..] = bytes else { return };
     let line = request.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let body = request.get(line.len() + 1..).unwrap_or_default();

@@ -17,7 +17,7 @@ static PROVIDERS: LazyLock<Option<Providers>> = LazyLock::new(|| {
 });
 
 /// A header value; or, with a line feed in it, the header and the claims of a token as they are before encoding.
-pub fn token(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let Some(at) = bytes.iter().position(|&byte| byte == b'\n') else {
         if let Ok(token) = BearerToken::from_authorization(bytes, 256) {
             let text = token.expose();

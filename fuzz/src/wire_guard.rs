@@ -39,7 +39,7 @@ enum End {
 }
 
 /// The first byte says where the stream is cut, and how much is read at a time.
-pub fn guard(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let [cut, stream @ ..] = bytes else { return };
     let (whole, end) = pass([stream], 64 * 1024);
     let cut = usize::from(*cut);

@@ -1,0 +1,5 @@
+//! Runs `claim_path` over whatever the fuzzer finds.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::claim_path::run(bytes));

@@ -1,0 +1,5 @@
+//! Runs `sealed_note` over whatever the fuzzer finds.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::sealed_note::run(bytes));

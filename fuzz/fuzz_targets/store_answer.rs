@@ -1,0 +1,5 @@
+//! Runs `store_answer` over whatever the fuzzer finds.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::store_answer::run(bytes));

@@ -1,0 +1,5 @@
+//! Runs `token_answer` over whatever the fuzzer finds.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::token_answer::run(bytes));

@@ -9,6 +9,7 @@ use crate::{Result, XtaskError};
 /// Builds the last commit in two new folders, whose paths differ in length too, and compares what comes out.
 pub(super) async fn run(source: &Path, out: &Path) -> Result<()> {
     let origin = source.display().to_string();
+    let commit = Release::of(source).await?.commit;
     let mut sums = Vec::new();
     for folder in ["first", "again/in-another-folder"] {
         let folder = out.join(folder);
@@ -16,6 +17,8 @@ pub(super) async fn run(source: &Path, out: &Path) -> Result<()> {
         let clone = folder.join("source");
         let clone_text = clone.display().to_string();
         program("git", &["clone", "--quiet", "--no-hardlinks", &origin, &clone_text]).run().await?;
+        // Whoever commits meanwhile does not change what is compared.
+        program("git", &["checkout", "--quiet", "--detach", &commit]).within(&clone).run().await?;
         let release = Release::of(&clone).await?;
         make(&release, &folder.join("dist")).await?;
         let text = files::read(&folder.join("dist").join(files::SUMS))?;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 /// The claims of a token: a JSON object.
 ///
 /// As a tree they take some ten times the memory of their text, and most tokens are never asked for a claim once they were
-/// verified. So [`Self::compact`] keeps the text alone, which is read again by whoever asks first.
+/// verified. So the text is kept where there is one, and read by whoever asks first.
 #[derive(Clone, Default)]
 pub struct Claims {
     text: Option<Box<[u8]>>,
@@ -15,18 +15,9 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Claims of which the text is known: `members` is what was read of it.
-    pub fn of_text(text: Vec<u8>, members: Map<String, Value>) -> Self {
-        Self { text: Some(text.into()), members: members.into() }
-    }
-
-    /// The same claims in little memory.
-    #[must_use]
-    pub fn compact(self) -> Self {
-        match self.text {
-            Some(_) => Self { members: OnceLock::new(), ..self },
-            None => self,
-        }
+    /// Claims that were read already, and found to be a JSON object; there are none in any other text.
+    pub fn of_text(text: &[u8]) -> Self {
+        Self { text: Some(text.into()), members: OnceLock::new() }
     }
 }
 
@@ -35,7 +26,6 @@ impl Deref for Claims {
 
     fn deref(&self) -> &Self::Target {
         let read = || self.text.as_deref().and_then(|text| serde_json::from_slice(text).ok());
-        // The text was read before, so it can be read again.
         self.members.get_or_init(|| read().unwrap_or_default())
     }
 }

@@ -31,4 +31,4 @@ mod path;
 
 pub use claims::Claims;
 pub use parse::ClaimPathError;
-pub use path::{ClaimPath, scalar_text};
+pub use path::{ClaimPath, Tree, scalar_text};

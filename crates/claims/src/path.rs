@@ -13,6 +13,30 @@ use crate::{ClaimPathError, parse};
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ClaimPath(Box<[Box<str>]>);
 
+/// A JSON value, in whatever form it is kept.
+pub trait Tree: Sized {
+    /// The elements, if it is an array.
+    fn elements(&self) -> Option<&[Self]>;
+    /// The member of this name, if it is an object that has one.
+    fn member(&self, name: &str) -> Option<&Self>;
+    /// The text, if it is a string.
+    fn text(&self) -> Option<&str>;
+}
+
+impl Tree for Value {
+    fn elements(&self) -> Option<&[Self]> {
+        self.as_array().map(Vec::as_slice)
+    }
+
+    fn member(&self, name: &str) -> Option<&Self> {
+        self.as_object()?.get(name)
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.as_str()
+    }
+}
+
 impl ClaimPath {
     /// The path of one member at the top, whatever characters its name holds.
     pub fn member(name: &str) -> Self {
@@ -22,21 +46,25 @@ impl ClaimPath {
     /// All values at this path, in document order. A value that is an array is given as its elements.
     pub fn select<'c>(&self, claims: &'c Map<String, Value>) -> Vec<&'c Value> {
         let mut found = Vec::new();
-        let _: Option<()> = self.find_map(claims, |value| {
-            found.push(value);
-            None
-        });
+        let _: Option<()> = self.look_up(
+            |name| claims.get(name),
+            |value| {
+                found.push(value);
+                None
+            },
+        );
         found
     }
 
-    /// What `look` makes of the first of these values of which it makes anything.
-    pub fn find_map<'c, T>(
+    /// What `look` makes of the first of these values of which it makes anything, in any form of JSON. `top` gives the members of
+    /// the object at the top.
+    pub fn look_up<'c, N: Tree + 'c, T>(
         &self,
-        claims: &'c Map<String, Value>,
-        mut look: impl FnMut(&'c Value) -> Option<T>,
+        top: impl FnOnce(&str) -> Option<&'c N>,
+        mut look: impl FnMut(&'c N) -> Option<T>,
     ) -> Option<T> {
         let (first, rest) = self.0.split_first()?;
-        descend(claims.get(&**first)?, rest, &mut look)
+        descend(top(first)?, rest, &mut look)
     }
 
     /// The texts of all values at this path, in document order; see [`scalar_text`].
@@ -45,8 +73,8 @@ impl ClaimPath {
     }
 
     /// The first non-empty string at this path. Numbers and booleans do not count: what is wanted is a name.
-    pub fn first_string<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c str> {
-        self.find_map(claims, |value| value.as_str().filter(|text| !text.is_empty()))
+    pub fn first_string<'c, N: Tree + 'c>(&self, top: impl FnOnce(&str) -> Option<&'c N>) -> Option<&'c str> {
+        self.look_up(top, |value| value.text().filter(|text| !text.is_empty()))
     }
 
     /// Whether this is the path of the top-level member `name`.
@@ -64,16 +92,15 @@ pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-fn descend<'c, T>(
-    value: &'c Value,
+fn descend<'c, N: Tree + 'c, T>(
+    value: &'c N,
     path: &[Box<str>],
-    look: &mut impl FnMut(&'c Value) -> Option<T>,
+    look: &mut impl FnMut(&'c N) -> Option<T>,
 ) -> Option<T> {
-    match (value, path.split_first()) {
-        (Value::Array(elements), _) => elements.iter().find_map(|element| descend(element, path, look)),
-        (_, None) => look(value),
-        (Value::Object(members), Some((first, rest))) => descend(members.get(&**first)?, rest, look),
-        _ => None,
+    match (value.elements(), path.split_first()) {
+        (Some(elements), _) => elements.iter().find_map(|element| descend(element, path, look)),
+        (None, None) => look(value),
+        (None, Some((first, rest))) => descend(value.member(first)?, rest, look),
     }
 }
 

@@ -160,7 +160,7 @@ fn credential(
         client_id: Some("langchain-agent"),
         subject: "f81d4fae",
         permit: &permit,
-        claims: claims.as_object().unwrap(),
+        claims: &claims.as_object().unwrap().clone().into(),
         source: IpAddr::V4(Ipv4Addr::LOCALHOST),
         token: None,
         now: SystemTime::now(),

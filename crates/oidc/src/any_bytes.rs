@@ -31,7 +31,7 @@ pub fn keys(body: &[u8], message: &[u8], signature: &[u8]) -> Option<(usize, boo
 pub fn introspection(config: &ProviderConfig, body: &[u8], now: u64) -> Option<Identity> {
     let (name, issuer) = (config.name.as_str().into(), config.issuer.as_str().into());
     let source = Source::Introspection { seconds: 60, audience_optional: false };
-    let check = |claims| validation::claims(config, (&name, &issuer), None, claims, now, source);
+    let check = |claims| validation::claims(config, (&name, &issuer), claims, now, source);
     introspection::judge(introspection::read(body).ok()?, check).ok()
 }
 

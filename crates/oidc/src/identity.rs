@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use claims::{ClaimPath, Claims};
-use serde_json::{Map, Value};
+use claims::{ClaimPath, Claims, Tree};
+use serde_json::Value;
 
 use crate::ClaimNames;
+use crate::members::{Json, Members};
 
 /// What a verified token says. Only this crate makes one, after every check passed.
 #[derive(Clone, PartialEq)]
@@ -70,7 +71,7 @@ impl fmt::Debug for Identity {
 }
 
 /// The values of all paths, strings only, each once. `split` at spaces for scopes.
-pub(crate) fn texts(paths: &[ClaimPath], claims: &Map<String, Value>, split: bool) -> Vec<Box<str>> {
+pub(crate) fn texts(paths: &[ClaimPath], claims: &Members<'_>, split: bool) -> Vec<Box<str>> {
     let mut found: Vec<Box<str>> = Vec::new();
     let mut add = |text: &str| {
         if !text.is_empty() && !found.iter().any(|known| **known == *text) {
@@ -78,26 +79,29 @@ pub(crate) fn texts(paths: &[ClaimPath], claims: &Map<String, Value>, split: boo
         }
     };
     for path in paths {
-        let _: Option<()> = path.find_map(claims, |value| {
-            match value.as_str() {
-                Some(text) if split => text.split(' ').for_each(&mut add),
-                Some(text) => add(text),
-                None => {}
-            }
-            None
-        });
+        let _: Option<()> = path.look_up(
+            |name| claims.get(name),
+            |value| {
+                match value.text() {
+                    Some(text) if split => text.split(' ').for_each(&mut add),
+                    Some(text) => add(text),
+                    None => {}
+                }
+                None
+            },
+        );
     }
     found
 }
 
-pub(crate) fn client(names: &ClaimNames, claims: &Map<String, Value>) -> Option<Arc<str>> {
-    names.client.iter().find_map(|path| path.first_string(claims)).map(Into::into)
+pub(crate) fn client(names: &ClaimNames, claims: &Members<'_>) -> Option<Arc<str>> {
+    names.client.iter().find_map(|path| path.first_string(|name| claims.get(name))).map(Into::into)
 }
 
 /// The user, or `None` if the token is a client's own.
 pub(crate) fn user(
     names: &ClaimNames,
-    claims: &Map<String, Value>,
+    claims: &Members<'_>,
     subject: &str,
     client: Option<&str>,
 ) -> Option<Arc<str>> {
@@ -106,19 +110,19 @@ pub(crate) fn user(
     }
     let unverified = claims
         .get("email_verified")
-        .is_some_and(|verified| !matches!(verified, Value::Bool(true)) && verified.as_str() != Some("true"));
+        .is_some_and(|verified| *verified != Json::Bool(true) && verified.text() != Some("true"));
     names
         .user
         .iter()
         .filter(|path| !(unverified && path.is_member("email")))
-        .find_map(|path| path.first_string(claims))
+        .find_map(|path| path.first_string(|name| claims.get(name)))
         .map(Into::into)
 }
 
 /// Whether the token comes from the client credentials grant (RFC 6749 section 4.4). RFC 9068 section 2.2 lets `sub`
 /// name the client then; some providers say it otherwise.
-fn speaks_for_itself(claims: &Map<String, Value>, subject: &str, client: &str) -> bool {
-    let claim = |name: &str| claims.get(name).and_then(Value::as_str);
+fn speaks_for_itself(claims: &Members<'_>, subject: &str, client: &str) -> bool {
+    let claim = |name: &str| claims.get(name).and_then(Json::text);
     let by_subject = subject == client;
     let by_grant = ["gty", "grant_type"]
         .iter()

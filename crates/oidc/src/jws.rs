@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use claims::Tree;
 use data_encoding::BASE64URL_NOPAD;
 use quick_cache::sync::Cache;
-use serde_json::{Map, Value};
 
+use crate::members::{Json, Members};
 use crate::{Algorithm, TokenError, strict_json};
 
 /// Longer key ids are in no honest token, and they end up in a memory of unknown ones.
@@ -15,12 +16,20 @@ const KNOWN_HEADERS: usize = 64;
 /// Longer ones, in Base64url, are read each time.
 const MAX_KNOWN_HEADER: usize = 1024;
 
+/// A token taken apart. Nothing in it has been verified.
+pub(crate) struct Parts<'a> {
+    pub(crate) header: Arc<Header>,
+    payload: Vec<u8>,
+    signing_input: &'a [u8],
+    signature: &'a str,
+}
+
 /// A parsed token. Nothing in it has been verified.
 pub(crate) struct Jws<'a> {
-    pub(crate) header: Arc<Header>,
-    pub(crate) claims: Map<String, Value>,
+    pub(crate) header: &'a Header,
+    pub(crate) claims: Members<'a>,
     /// What the claims were read of.
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: &'a [u8],
     pub(crate) signing_input: &'a [u8],
     pub(crate) signature: Vec<u8>,
 }
@@ -45,46 +54,50 @@ pub(crate) fn is_jws(token: &str) -> bool {
     has_form && rest.is_some_and(|(_, signature)| !signature.contains('.'))
 }
 
-impl<'a> Jws<'a> {
-    pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
-        Self::parse_with(token, |header| Header::read(header).map(Arc::new))
+impl<'a> Parts<'a> {
+    pub(crate) fn of(token: &'a str) -> Result<Self, TokenError> {
+        Self::with(token, |header| Header::read(header).map(Arc::new))
     }
 
     /// The same with headers that are known.
-    pub(crate) fn parse_knowing(token: &'a str, known: &Headers) -> Result<Self, TokenError> {
-        Self::parse_with(token, |header| match known.0.get(header) {
+    pub(crate) fn knowing(token: &'a str, known: &Headers) -> Result<Self, TokenError> {
+        Self::with(token, |header| match known.0.get(header) {
             Some(header) => Ok(header),
             None => Header::read(header).map(Arc::new),
         })
     }
 
-    fn parse_with(
+    fn with(
         token: &'a str,
         header: impl FnOnce(&str) -> Result<Arc<Header>, TokenError>,
     ) -> Result<Self, TokenError> {
         let (signing_input, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (encoded, payload) = signing_input.split_once('.').ok_or(TokenError::Malformed)?;
         let header = header(encoded)?;
-        let payload = decode(payload)?;
-        Ok(Self {
-            header,
-            claims: strict_json::object(&payload)?,
-            payload,
-            signing_input: signing_input.as_bytes(),
-            signature: decode(signature)?,
+        Ok(Self { header, payload: decode(payload)?, signing_input: signing_input.as_bytes(), signature })
+    }
+
+    pub(crate) fn parse(&self) -> Result<Jws<'_>, TokenError> {
+        Ok(Jws {
+            header: &self.header,
+            claims: strict_json::members(&self.payload)?,
+            payload: &self.payload,
+            signing_input: self.signing_input,
+            signature: decode(self.signature)?,
         })
     }
 }
 
 impl Header {
     fn read(encoded: &str) -> Result<Self, TokenError> {
-        let header = strict_json::object(&decode(encoded)?)?;
+        let header = decode(encoded)?;
+        let header = strict_json::members(&header)?;
 
         // Extensions first: what they would mean for the rest is not known.
-        if header.contains_key("crit") || header.get("b64").is_some_and(|b64| b64 != &Value::Bool(true)) {
+        if header.contains("crit") || header.get("b64").is_some_and(|b64| *b64 != Json::Bool(true)) {
             return Err(TokenError::CriticalHeader);
         }
-        if ["jwk", "jku", "x5u"].iter().any(|name| header.contains_key(*name)) {
+        if ["jwk", "jku", "x5u"].iter().any(|name| header.contains(name)) {
             return Err(TokenError::EmbeddedKey);
         }
         let algorithm = text(&header, "alg")?
@@ -119,11 +132,10 @@ fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
     BASE64URL_NOPAD.decode(part.as_bytes()).map_err(|_| TokenError::Malformed)
 }
 
-fn text<'a>(header: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, TokenError> {
+fn text<'a>(header: &'a Members<'_>, name: &str) -> Result<Option<&'a str>, TokenError> {
     match header.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(TokenError::Malformed),
+        Some(value) => value.text().map(Some).ok_or(TokenError::Malformed),
     }
 }
 
@@ -131,6 +143,10 @@ fn text<'a>(header: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn parse(token: &str) -> Result<(), TokenError> {
+        Parts::of(token)?.parse().map(drop)
+    }
 
     fn token(header: &str) -> String {
         format!("{}.{}.AAAA", BASE64URL_NOPAD.encode(header.as_bytes()), BASE64URL_NOPAD.encode(b"{}"))
@@ -157,20 +173,20 @@ mod tests {
             (r#"{"alg":"RS256","x5u":"https://evil.example"}"#, Some(TokenError::EmbeddedKey)),
             (r#"{"alg":"RS256","alg":"none"}"#, Some(TokenError::DuplicateMember)),
         ] {
-            assert_eq!(Jws::parse(&token(header)).err(), expected, "{header}");
+            assert_eq!(parse(&token(header)).err(), expected, "{header}");
         }
         let long = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, "k".repeat(MAX_KEY_ID + 1));
-        assert_eq!(Jws::parse(&token(&long)).err(), Some(TokenError::Malformed));
+        assert_eq!(parse(&token(&long)).err(), Some(TokenError::Malformed));
     }
 
     #[test]
     fn base64url_must_be_canonical() {
         let good = token(r#"{"alg":"RS256"}"#);
-        assert!(Jws::parse(&good).is_ok());
+        assert!(parse(&good).is_ok());
         for broken in
             [good.replace("AAAA", "AAAB="), good.replace("AAAA", "AB"), good.replace(".AAAA", ".A+/A")]
         {
-            assert_eq!(Jws::parse(&broken).err(), Some(TokenError::Malformed), "{broken}");
+            assert_eq!(parse(&broken).err(), Some(TokenError::Malformed), "{broken}");
         }
     }
 
@@ -178,20 +194,20 @@ mod tests {
     fn a_header_that_is_known_is_read_as_before() {
         let known = Headers::new();
         let good = token(r#"{"alg":"RS256","kid":"a","typ":"at+jwt"}"#);
-        let first = Jws::parse_knowing(&good, &known).map_err(drop).unwrap();
+        let first = Parts::knowing(&good, &known).map_err(drop).unwrap();
         assert!(known.0.is_empty(), "not before the token was verified");
         known.remember(&good, first.header);
-        let again = Jws::parse_knowing(&good, &known).map_err(drop).unwrap();
+        let again = Parts::knowing(&good, &known).map_err(drop).unwrap();
         let fields = |header: &Header| (header.algorithm, header.key_id.clone(), header.typ.clone());
-        let alone = Jws::parse(&good).map_err(drop).unwrap();
+        let alone = Parts::of(&good).map_err(drop).unwrap();
         assert_eq!(fields(&again.header), fields(&alone.header));
         assert_eq!(again.signing_input, alone.signing_input);
         let other = token(r#"{"alg":"RS256","kid":"b"}"#);
-        let other = Jws::parse_knowing(&other, &known).map_err(drop).unwrap();
+        let other = Parts::knowing(&other, &known).map_err(drop).unwrap();
         assert_eq!(fields(&other.header), (Algorithm::RS256, Some("b".to_owned()), None));
 
         let long = token(&format!(r#"{{"alg":"RS256","x5c":"{}"}}"#, "x".repeat(MAX_KNOWN_HEADER)));
-        let header = Jws::parse(&long).map_err(drop).unwrap().header;
+        let header = Parts::of(&long).map_err(drop).unwrap().header;
         known.remember(&long, header);
         assert_eq!(known.0.len(), 1);
     }
@@ -216,13 +232,13 @@ mod tests {
         #[test]
         fn any_text_is_survived(text in "[A-Za-z0-9._=-]{0,80}|\\PC{0,40}") {
             let _ = is_jws(&text);
-            let _ = Jws::parse(&text);
+            let _ = parse(&text);
         }
 
         #[test]
         fn any_parts_are_survived(parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..64), 3)) {
             let text = parts.iter().map(|part| BASE64URL_NOPAD.encode(part)).collect::<Vec<_>>().join(".");
-            let _ = Jws::parse(&text);
+            let _ = parse(&text);
         }
     }
 }

@@ -48,6 +48,7 @@ mod introspection;
 mod jwk;
 mod jws;
 mod login;
+mod members;
 mod provider;
 mod providers;
 mod rediscovery;

@@ -8,7 +8,7 @@ use transport::client_secret_basic;
 use url::Url;
 
 use crate::discovery::is_secure;
-use crate::jws::{self, Jws};
+use crate::jws::{self, Parts};
 use crate::provider::Provider;
 use crate::relay::{Answer, RelayError, token_endpoint};
 use crate::validation::{self, Source};
@@ -161,7 +161,8 @@ async fn check_id_token(
     if !jws::is_jws(token) {
         return Err(wrong(TokenError::Malformed));
     }
-    let jws = Jws::parse(token).map_err(wrong)?;
+    let parts = Parts::of(token).map_err(wrong)?;
+    let jws = parts.parse().map_err(wrong)?;
     let text = |name| validation::text(&jws.claims, name).map_err(wrong);
     if text("iss")? != Some(&*provider.issuer) {
         return Err(wrong(TokenError::UnknownIssuer));

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use claims::Claims;
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -115,22 +114,20 @@ impl Provider {
     pub(crate) async fn check_jwt(
         self: &Arc<Self>,
         token: &BearerToken,
-        mut jws: Jws<'_>,
+        jws: &Jws<'_>,
     ) -> Result<Identity, TokenError> {
         if self.config.keys == KeySource::IntrospectionOnly {
             return self.introspect(token).await.map(|identity| (*identity).clone());
         }
-        let typ = jws.header.typ.as_deref();
         if !self.config.algorithms.contains(&jws.header.algorithm) {
             return Err(TokenError::AlgorithmNotAllowed);
         }
-        validation::header_type(&self.config, typ)?;
+        validation::header_type(&self.config, jws.header.typ.as_deref())?;
         // Claims before the signature: neither a fetch nor a signature check is spent on a token that is refused anyway.
         let now = self.clock.unix();
         let names = (&self.name, &self.issuer);
-        let claims = Claims::of_text(std::mem::take(&mut jws.payload), std::mem::take(&mut jws.claims));
-        let mut identity = validation::claims(&self.config, names, typ, claims, now, Source::Token)?;
-        let keys_last = self.verify_fresh(&Signed::of(&jws)).await?;
+        let mut identity = validation::token(&self.config, names, jws, now)?;
+        let keys_last = self.verify_fresh(&Signed::of(jws)).await?;
         // Who caches the result asks again when the keys that gave it are too old.
         identity.fresh_until = identity.fresh_until.min(now.saturating_add(keys_last.as_secs()));
 
@@ -192,7 +189,7 @@ impl Provider {
         let url = self.introspection_endpoint().ok_or(TokenError::ProviderUnavailable)?;
         let now = self.clock.unix();
         let check = |claims, source| {
-            validation::claims(&self.config, (&self.name, &self.issuer), None, claims, now, source)
+            validation::claims(&self.config, (&self.name, &self.issuer), claims, now, source)
         };
         let report = |result: Result<(), &FetchError>| {
             if let Err(error) = result {
@@ -215,7 +212,7 @@ impl Provider {
             .is_some_and(|introspection| introspection.allow_missing_audience);
         let names = (&self.name, &self.issuer);
         let source = Source::Recorded { audience_optional };
-        validation::claims(&self.config, names, None, claims, self.clock.unix(), source)
+        validation::claims(&self.config, names, claims, self.clock.unix(), source)
     }
 
     fn introspection_endpoint(&self) -> Option<Url> {

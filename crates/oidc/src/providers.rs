@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use crate::jws::{self, Headers, Jws};
+use crate::jws::{self, Headers, Parts};
 use crate::provider::Provider;
+use crate::validation;
 use crate::{
     BearerToken, Clock, ConfigError, Identity, ProviderConfig, ProviderStatus, SystemClock, TokenError,
 };
@@ -82,17 +83,17 @@ impl Providers {
         if !jws::is_jws(token.expose()) {
             return self.introspect(token).await;
         }
-        let jws = Jws::parse_knowing(token.expose(), &self.headers)?;
-        let issuer = match jws.claims.get("iss") {
-            None => return Err(TokenError::MissingClaim("iss".to_owned())),
-            Some(issuer) => issuer.as_str().ok_or(TokenError::Malformed)?,
-        };
+        let parts = Parts::knowing(token.expose(), &self.headers)?;
+        let jws = parts.parse()?;
+        let issuer = validation::text(&jws.claims, "iss")?;
+        let issuer = issuer.ok_or_else(|| TokenError::MissingClaim("iss".to_owned()))?;
         let provider = self.by_issuer.get(issuer).ok_or(TokenError::UnknownIssuer)?;
         // Of a header that was read for this token nobody else has a part.
-        let new = (Arc::strong_count(&jws.header) == 1).then(|| Arc::clone(&jws.header));
-        let identity = provider.check_jwt(token, jws).await?;
-        if let Some(header) = new {
-            self.headers.remember(token.expose(), header);
+        let is_new = Arc::strong_count(&parts.header) == 1;
+        let identity = provider.check_jwt(token, &jws).await?;
+        drop(jws);
+        if is_new {
+            self.headers.remember(token.expose(), parts.header);
         }
         Ok(identity)
     }

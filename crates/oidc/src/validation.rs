@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use claims::Claims;
+use claims::{Claims, Tree};
 use serde_json::{Map, Value};
 
 use crate::identity::{self, Identity};
+use crate::jws::Jws;
+use crate::members::{Json, Members};
 use crate::{ProviderConfig, TokenError};
 
 /// Where claims come from, which decides what may be missing.
@@ -38,17 +40,38 @@ fn bare(typ: &str) -> &str {
     }
 }
 
-/// Checks all claims and makes the identity. For a token, the caller verifies the signature as well.
+/// Checks all claims that do not come in a token, and makes the identity.
 pub(crate) fn claims(
     config: &ProviderConfig,
-    (provider, issuer): (&Arc<str>, &Arc<str>),
-    typ: Option<&str>,
-    kept: impl Into<Claims>,
+    names: (&Arc<str>, &Arc<str>),
+    claims: Map<String, Value>,
     now: u64,
     source: Source,
 ) -> Result<Identity, TokenError> {
-    let kept = kept.into();
-    let claims: &Map<String, Value> = &kept;
+    let identity = members(config, names, None, &Members::of(&claims), now, source)?;
+    Ok(Identity { claims: claims.into(), ..identity })
+}
+
+/// Checks all claims of a token, and makes the identity. The caller verifies the signature as well.
+pub(crate) fn token(
+    config: &ProviderConfig,
+    names: (&Arc<str>, &Arc<str>),
+    jws: &Jws<'_>,
+    now: u64,
+) -> Result<Identity, TokenError> {
+    let identity = members(config, names, jws.header.typ.as_deref(), &jws.claims, now, Source::Token)?;
+    Ok(Identity { claims: Claims::of_text(jws.payload), ..identity })
+}
+
+/// The identity without its claims.
+fn members(
+    config: &ProviderConfig,
+    (provider, issuer): (&Arc<str>, &Arc<str>),
+    typ: Option<&str>,
+    claims: &Members<'_>,
+    now: u64,
+    source: Source,
+) -> Result<Identity, TokenError> {
     match text(claims, "iss")? {
         Some(iss) if iss == &**issuer => {}
         Some(_) => return Err(TokenError::UnknownIssuer),
@@ -68,11 +91,12 @@ pub(crate) fn claims(
         _ => return Err(TokenError::WrongAudience),
     }
     let (expires_at, fresh_until) = times(config.leeway, claims, now, source)?;
-    if claims.contains_key("cnf") && !config.allow_sender_constrained {
+    if claims.contains("cnf") && !config.allow_sender_constrained {
         return Err(TokenError::SenderConstrained);
     }
     for path in &config.required_claims {
-        if path.select(claims).into_iter().all(Value::is_null) {
+        let given = path.look_up(|name| claims.get(name), |value| (*value != Json::Null).then_some(()));
+        if given.is_none() {
             return Err(TokenError::MissingClaim(path.to_string()));
         }
     }
@@ -99,16 +123,16 @@ pub(crate) fn claims(
         expires_at,
         issued_at: number(claims, "iat")?,
         fresh_until,
-        acr: claims.get("acr").and_then(Value::as_str).map(Into::into),
+        acr: claims.get("acr").and_then(Json::text).map(Into::into),
         opaque: matches!(source, Source::Introspection { .. }),
-        claims: kept.compact(),
+        claims: Claims::default(),
     })
 }
 
 /// What a token that claims the profile of RFC 9068 must hold by section 2.2 besides `iss`, `exp`, `aud` and `sub`. The
 /// client may be named as configured, since some providers claim the profile and say `azp`.
-fn profile(claims: &Map<String, Value>, names_client: bool) -> Result<(), TokenError> {
-    if let Some(name) = ["iat", "jti"].into_iter().find(|name| !claims.contains_key(*name)) {
+fn profile(claims: &Members<'_>, names_client: bool) -> Result<(), TokenError> {
+    if let Some(name) = ["iat", "jti"].into_iter().find(|name| !claims.contains(name)) {
         return Err(missing(name));
     }
     if names_client { Ok(()) } else { Err(missing("client_id")) }
@@ -118,7 +142,7 @@ fn profile(claims: &Map<String, Value>, names_client: bool) -> Result<(), TokenE
 fn purpose(
     config: &ProviderConfig,
     header_type: Option<&str>,
-    claims: &Map<String, Value>,
+    claims: &Members<'_>,
 ) -> Result<(), TokenError> {
     let access =
         |typ: &str| ["bearer", "at+jwt", "dpop"].iter().any(|name| bare(typ).eq_ignore_ascii_case(name));
@@ -132,14 +156,14 @@ fn purpose(
     // Security event tokens and logout tokens (OIDC Back-Channel Logout section 2.4).
     let event = claims
         .get("events")
-        .and_then(Value::as_object)
-        .is_some_and(|events| events.keys().any(|name| name.starts_with("http")));
+        .and_then(Json::as_object)
+        .is_some_and(|events| events.names().any(|name| name.starts_with("http")));
     // `nonce` and the hashes are members of an ID token; some Keycloak versions copy `nonce` into access tokens, which
     // then say what they are.
     let said_to_be_access = claimed.is_some_and(access) || header_type.is_some_and(access);
-    let id_token = claims.contains_key("at_hash")
-        || claims.contains_key("c_hash")
-        || (claims.contains_key("nonce") && !said_to_be_access);
+    let id_token = claims.contains("at_hash")
+        || claims.contains("c_hash")
+        || (claims.contains("nonce") && !said_to_be_access);
     if !allowed || event || (id_token && config.reject_id_tokens) {
         return Err(TokenError::WrongType);
     }
@@ -147,13 +171,13 @@ fn purpose(
 }
 
 /// `aud`: one string or an array of strings (RFC 7519 section 4.1.3).
-pub(crate) fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenError> {
+pub(crate) fn audiences(claims: &Members<'_>) -> Result<Vec<Box<str>>, TokenError> {
     match claims.get("aud") {
         None => Ok(Vec::new()),
-        Some(Value::String(audience)) => Ok(vec![audience.as_str().into()]),
-        Some(Value::Array(audiences)) => audiences
+        Some(Json::Text(audience)) => Ok(vec![(&**audience).into()]),
+        Some(Json::Array(audiences)) => audiences
             .iter()
-            .map(|audience| audience.as_str().map(Into::into).ok_or(TokenError::Malformed))
+            .map(|audience| audience.text().map(Into::into).ok_or(TokenError::Malformed))
             .collect(),
         Some(_) => Err(TokenError::Malformed),
     }
@@ -162,7 +186,7 @@ pub(crate) fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, To
 /// Checks `exp`, `nbf` and `iat`; gives the end of the token and the end of believing it.
 pub(crate) fn times(
     leeway: Duration,
-    claims: &Map<String, Value>,
+    claims: &Members<'_>,
     now: u64,
     source: Source,
 ) -> Result<(u64, u64), TokenError> {
@@ -191,19 +215,19 @@ pub(crate) fn times(
     Ok((expires_at, expires_at.min(limit)))
 }
 
-pub(crate) fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, TokenError> {
+pub(crate) fn text<'a>(claims: &'a Members<'_>, name: &str) -> Result<Option<&'a str>, TokenError> {
     match claims.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(TokenError::Malformed),
+        Some(value) => value.text().map(Some).ok_or(TokenError::Malformed),
     }
 }
 
 /// A `NumericDate`. Fractions, which RFC 7519 allows and nobody sends, are refused with negative numbers and strings.
-fn number(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>, TokenError> {
+fn number(claims: &Members<'_>, name: &str) -> Result<Option<u64>, TokenError> {
     match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_u64().map(Some).ok_or(TokenError::Malformed),
+        Some(Json::Number(Some(number))) => Ok(Some(*number)),
+        Some(_) => Err(TokenError::Malformed),
     }
 }
 

@@ -10,6 +10,9 @@ const NOW: u64 = 1_800_000_000;
 
 /// The answer of an introspection endpoint.
 pub fn run(bytes: &[u8]) {
+    if let Some(members) = any_bytes::object(bytes) {
+        assert_eq!(serde_json::from_slice(bytes).ok(), Some(members), "another object was read");
+    }
     let Some(identity) = any_bytes::introspection(&CONFIG, bytes, NOW) else { return };
     let answer: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
     assert_eq!(answer.get("active"), Some(&Value::Bool(true)), "a token that is not active was taken");

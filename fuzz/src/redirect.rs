@@ -24,6 +24,10 @@ pub fn run(bytes: &[u8]) {
     let sent = with_parameters(asked, &[("code", "a b&c"), ("state", "d=e#")]);
     assert!(sent.starts_with(asked), "another URI is sent");
     if let (Ok(before), Ok(after)) = (Url::parse(asked), Url::parse(&sent)) {
-        assert_eq!(before.origin(), after.origin(), "{sent} leads elsewhere");
+        let place = |url: &Url| {
+            let host = url.host_str().map(str::to_owned);
+            (url.scheme().to_owned(), url.username().to_owned(), host, url.port())
+        };
+        assert_eq!(place(&before), place(&after), "{sent} leads elsewhere");
     }
 }

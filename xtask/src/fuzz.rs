@@ -22,7 +22,7 @@ pub(crate) struct FuzzArgs {
     /// How long each is run.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     seconds: u64,
-    /// Replaces what is kept in `fuzz/corpus` by the fewest inputs that reach all that was ever reached.
+    /// Replaces what is kept in `fuzz/corpus` by the fewest inputs that reach each branch that was ever reached.
     #[arg(long)]
     keep: bool,
 }

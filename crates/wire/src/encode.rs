@@ -40,6 +40,11 @@ impl Output {
         self.text.is_empty() && self.data.is_empty()
     }
 
+    /// Whether a part of what is there has been written.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.written > 0
+    }
+
     /// Whether it should be written before more is added.
     pub(crate) fn is_full(&self) -> bool {
         let data: usize = self.data.iter().map(|(_, data)| data.len()).sum();

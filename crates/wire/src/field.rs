@@ -2,6 +2,9 @@
 
 use crate::Violation;
 
+/// The largest length that every program on the way can hold.
+const MAX_LENGTH: u64 = i64::MAX as u64;
+
 /// `tchar` of RFC 9110 section 5.6.2.
 pub(crate) const fn is_token_char(byte: u8) -> bool {
     matches!(
@@ -53,6 +56,11 @@ pub(crate) fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Violation> {
     Ok((name, trim(value)))
 }
 
+/// Whether a list has the member `token`, in any case (RFC 9110 section 5.6.1).
+pub(crate) fn lists(value: &[u8], token: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|member| trim(member).eq_ignore_ascii_case(token))
+}
+
 /// Without optional white space at either end (RFC 9110 section 5.6.3).
 fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
@@ -61,9 +69,23 @@ fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
+/// The value of `Content-Length`: digits and nothing else (RFC 9110 section 8.6).
+pub(crate) fn length(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits
+        .iter()
+        .try_fold(0_u64, |sum, byte| match byte {
+            b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
+            _ => None,
+        })
+        .filter(|length| *length <= MAX_LENGTH)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{split, without_cr};
+    use super::{lists, split, without_cr};
     use crate::Violation;
 
     #[test]
@@ -71,6 +93,14 @@ mod tests {
         assert_eq!(split(b"Name: \t value \t"), Ok((&b"Name"[..], &b"value"[..])));
         assert_eq!(split(b"empty:"), Ok((&b"empty"[..], &b""[..])));
         assert_eq!(split(b"obs-text:\xff\x80"), Ok((&b"obs-text"[..], &b"\xff\x80"[..])));
+    }
+
+    #[test]
+    fn finds_a_member_of_a_list() {
+        assert!(
+            lists(b"Close", b"close") && lists(b"x ,\tclose\t,y", b"close") && lists(b",close", b"close")
+        );
+        assert!(!lists(b"closed", b"close") && !lists(b"", b"close") && !lists(b"x close", b"close"));
     }
 
     #[test]

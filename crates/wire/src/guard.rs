@@ -1,5 +1,4 @@
 use std::{
-    future::Future as _,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -7,16 +6,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
     Limits, Violation, body,
     buffer::Buffer,
     decode::Decoder,
     head::{Head, Progress},
+    timer::Timer,
 };
 
 /// The method of the request that stands in for a refused one. Its path is `/` and [`Violation::reason`].
@@ -62,6 +59,10 @@ pub struct Guard<IO> {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each connection, and a head for each request"
+)]
 enum State {
     /// The connection is new and may open with the HTTP/2 preface.
     Start,
@@ -322,32 +323,4 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
 
 fn broken(violation: Violation) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, violation)
-}
-
-/// One time limit at a time. Most connections never need it.
-#[derive(Debug, Default)]
-struct Timer {
-    sleep: Option<Pin<Box<Sleep>>>,
-    running: bool,
-}
-
-impl Timer {
-    /// Starts the limit unless it is running. Ready when it is over.
-    fn poll(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.running {
-            self.running = true;
-            match &mut self.sleep {
-                Some(sleep) => sleep.as_mut().reset(Instant::now() + limit),
-                None => self.sleep = Some(Box::pin(tokio::time::sleep(limit))),
-            }
-        }
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().poll(cx),
-            None => Poll::Ready(()),
-        }
-    }
-
-    fn stop(&mut self) {
-        self.running = false;
-    }
 }

@@ -1,11 +1,15 @@
-//! The head of a request, checked line by line as it arrives.
+//! The head of a request, checked line by line as it arrives, and read from what the check found.
 
 use std::ops::Range;
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use smallvec::SmallVec;
+
 use crate::{Limits, REFUSED_METHOD, Violation, decode::Decoder, field};
 
-/// The largest length that every program on the way can hold.
-const MAX_LENGTH: u64 = i64::MAX as u64;
+/// More than most requests have.
+const USUAL_FIELDS: usize = 24;
 
 /// What is known of a head. Offsets count from its first byte.
 #[derive(Debug, Default)]
@@ -14,18 +18,41 @@ pub(crate) struct Head {
     searched: usize,
     line_start: usize,
     empty_line: bool,
-    version: Option<Version>,
-    authority: Option<Range<usize>>,
+    line: Option<RequestLine>,
+    fields: SmallVec<[Field; USUAL_FIELDS]>,
     host: Option<Range<usize>>,
     length: Option<u64>,
     chunked: bool,
-    fields: usize,
+    asked: Asked,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Version {
-    Http10,
-    Http11,
+#[derive(Debug)]
+struct RequestLine {
+    method: Range<usize>,
+    target: Range<usize>,
+    /// Of a target in absolute form.
+    authority: Option<Range<usize>>,
+    version: Version,
+}
+
+#[derive(Debug)]
+struct Field {
+    name: Range<usize>,
+    value: Range<usize>,
+}
+
+/// What a client asks of the connection rather than of the resource.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a word that is there or not")]
+pub(crate) struct Asked {
+    /// `Connection: close`.
+    pub(crate) close: bool,
+    /// `Connection: keep-alive`.
+    pub(crate) keep_alive: bool,
+    /// `Expect: 100-continue`.
+    pub(crate) go_ahead: bool,
+    /// `TE: trailers`.
+    pub(crate) trailers: bool,
 }
 
 /// How far a head has come.
@@ -53,13 +80,13 @@ impl Head {
             let start = std::mem::replace(&mut self.line_start, next);
             self.searched = next;
             let line = field::without_cr(&bytes[start..end])?;
-            match (self.version, line.is_empty()) {
+            match (&self.line, line.is_empty()) {
                 (None, true) if self.empty_line => return Err(Violation::EmptyLines),
                 (None, true) => self.empty_line = true,
                 (None, false) => self.request_line(line, start)?,
                 (Some(_), false) => self.field(line, start, limits)?,
-                (Some(version), true) => {
-                    return Ok(Progress::Complete { length: next, body: self.end(version, bytes, limits)? });
+                (Some(line), true) => {
+                    return Ok(Progress::Complete { length: next, body: self.end(line, bytes, limits)? });
                 }
             }
         }
@@ -72,7 +99,7 @@ impl Head {
 
     /// Tells by its first byte what is no request at all, such as TLS on a listener without it.
     fn first_byte(&self, bytes: &[u8]) -> Result<(), Violation> {
-        match (self.version, bytes.get(self.line_start)) {
+        match (&self.line, bytes.get(self.line_start)) {
             (None, Some(b'\n')) => Err(Violation::BareLf),
             (None, Some(b' ')) => Err(Violation::InvalidRequestLine),
             (None, Some(b'\r')) => Ok(()),
@@ -99,12 +126,12 @@ impl Head {
         if parts.next().is_some() {
             return Err(Violation::InvalidRequestLine);
         }
-        self.version = Some(match version {
-            b"HTTP/1.1" => Version::Http11,
-            b"HTTP/1.0" => Version::Http10,
+        let version = match version {
+            b"HTTP/1.1" => Version::HTTP_11,
+            b"HTTP/1.0" => Version::HTTP_10,
             other if other.starts_with(b"HTTP/") => return Err(Violation::UnsupportedVersion),
             _ => return Err(Violation::InvalidRequestLine),
-        });
+        };
         if !method.iter().copied().all(field::is_token_char) {
             return Err(Violation::InvalidMethod);
         }
@@ -115,47 +142,68 @@ impl Head {
             return Err(Violation::Connect);
         }
         let offset = start + method.len() + 1;
-        self.authority = authority(target)?.map(|range| range.start + offset..range.end + offset);
+        self.line = Some(RequestLine {
+            method: start..start + method.len(),
+            target: offset..offset + target.len(),
+            authority: authority(target)?.map(|range| range.start + offset..range.end + offset),
+            version,
+        });
         Ok(())
     }
 
     fn field(&mut self, line: &[u8], start: usize, limits: &Limits) -> Result<(), Violation> {
-        self.fields += 1;
-        if self.fields > limits.fields {
+        if self.fields.len() >= limits.fields {
             return Err(Violation::TooManyFields);
         }
         let (name, value) = field::split(line)?;
-        if name.eq_ignore_ascii_case(b"host") {
-            if self.host.is_some() {
-                return Err(Violation::DuplicateHost);
+        // White space is left off at both ends, so the value is searched for where it can start.
+        let after = name.len() + 1;
+        let spaces = line[after..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let value_start = start + after + spaces;
+        let found = Field { name: start..start + name.len(), value: value_start..value_start + value.len() };
+        match name.len() {
+            2 if name.eq_ignore_ascii_case(b"te") => {
+                self.asked.trailers |= field::lists(value, b"trailers");
             }
-            if !is_authority(value) {
-                return Err(Violation::InvalidHost);
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                if self.host.is_some() {
+                    return Err(Violation::DuplicateHost);
+                }
+                if !is_authority(value) {
+                    return Err(Violation::InvalidHost);
+                }
+                self.host = Some(found.value.clone());
             }
-            // White space is left off at both ends, so the value is searched for where it can start.
-            let after = name.len() + 1;
-            let spaces = line[after..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            let value_start = start + after + spaces;
-            self.host = Some(value_start..value_start + value.len());
-        } else if name.eq_ignore_ascii_case(b"content-length") {
-            if self.length.is_some() {
-                return Err(Violation::DuplicateLength);
+            6 if name.eq_ignore_ascii_case(b"expect") => {
+                self.asked.go_ahead |= field::lists(value, b"100-continue");
             }
-            self.length = Some(length(value).ok_or(Violation::InvalidLength)?);
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Violation::UnsupportedEncoding);
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                self.asked.close |= field::lists(value, b"close");
+                self.asked.keep_alive |= field::lists(value, b"keep-alive");
             }
-            self.chunked = true;
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                if self.length.is_some() {
+                    return Err(Violation::DuplicateLength);
+                }
+                self.length = Some(field::length(value).ok_or(Violation::InvalidLength)?);
+            }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Violation::UnsupportedEncoding);
+                }
+                self.chunked = true;
+            }
+            _ => {}
         }
+        self.fields.push(found);
         Ok(())
     }
 
-    fn end(&self, version: Version, bytes: &[u8], limits: &Limits) -> Result<Decoder, Violation> {
+    fn end(&self, line: &RequestLine, bytes: &[u8], limits: &Limits) -> Result<Decoder, Violation> {
         let host = self.host.clone().map(|range| &bytes[range]);
-        let authority = self.authority.clone().map(|range| &bytes[range]);
-        match (version, host, authority) {
-            (Version::Http11, None, _) => return Err(Violation::MissingHost),
+        let authority = line.authority.clone().map(|range| &bytes[range]);
+        match (line.version, host, authority) {
+            (Version::HTTP_11, None, _) => return Err(Violation::MissingHost),
             (_, Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority) => {
                 return Err(Violation::AuthorityMismatch);
             }
@@ -163,10 +211,36 @@ impl Head {
         }
         match (self.chunked, self.length) {
             (true, Some(_)) => Err(Violation::LengthAndEncoding),
-            (true, None) if version == Version::Http10 => Err(Violation::EncodingInHttp10),
+            (true, None) if line.version == Version::HTTP_10 => Err(Violation::EncodingInHttp10),
             (true, None) => Ok(Decoder::chunked(limits)),
             (false, length) => Ok(Decoder::length(length.unwrap_or(0))),
         }
+    }
+
+    /// The request of a head that is complete, and what is asked of its connection. Its values are slices of `bytes`, which
+    /// are the whole head.
+    ///
+    /// A target that is no URI is refused although its framing is clear, as none can be judged that cannot be read.
+    pub(crate) fn request(self, bytes: &Bytes) -> Result<(Request<()>, Asked), Violation> {
+        let line = self.line.ok_or(Violation::InvalidRequestLine)?;
+        let mut headers =
+            HeaderMap::try_with_capacity(self.fields.len()).map_err(|_| Violation::TooManyFields)?;
+        for Field { name, value } in self.fields {
+            let name = HeaderName::from_bytes(&bytes[name]).map_err(|_| Violation::InvalidFieldName)?;
+            let value = HeaderValue::from_maybe_shared(bytes.slice(value))
+                .map_err(|_| Violation::ControlCharacter)?;
+            headers.try_append(name, value).map_err(|_| Violation::TooManyFields)?;
+        }
+        let mut request = Request::new(());
+        *request.method_mut() =
+            Method::from_bytes(&bytes[line.method]).map_err(|_| Violation::InvalidMethod)?;
+        *request.uri_mut() =
+            Uri::from_maybe_shared(bytes.slice(line.target)).map_err(|_| Violation::InvalidTarget)?;
+        *request.version_mut() = line.version;
+        *request.headers_mut() = headers;
+        // HTTP/1.0 has no answer to it (RFC 9110 section 10.1.1).
+        let go_ahead = self.asked.go_ahead && line.version != Version::HTTP_10;
+        Ok((request, Asked { go_ahead, ..self.asked }))
     }
 }
 
@@ -223,17 +297,4 @@ fn is_authority(text: &[u8]) -> bool {
         }),
     };
     host_fits && port_fits
-}
-
-fn length(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits
-        .iter()
-        .try_fold(0_u64, |sum, byte| match byte {
-            b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
-            _ => None,
-        })
-        .filter(|length| *length <= MAX_LENGTH)
 }

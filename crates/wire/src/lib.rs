@@ -7,6 +7,7 @@
 
 mod body;
 mod buffer;
+pub mod client;
 mod decode;
 mod encode;
 mod field;
@@ -14,6 +15,9 @@ mod guard;
 mod head;
 mod limits;
 mod scratch;
+pub mod server;
+mod status;
+mod timer;
 mod violation;
 
 pub use guard::{Guard, REFUSED_METHOD};
